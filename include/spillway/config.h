@@ -1,0 +1,84 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// What an operator decides, as plain values: no parsing here (server/config_*.cpp fill it), no behaviour.
+// Keys of the TOML file, flags and environment are these names; defaults are the documented ones.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <spillway/errors.h>
+#include <spillway/limits.h>
+
+namespace spillway {
+
+using Milliseconds = std::chrono::milliseconds;
+
+/// One `[[app]]`: who may connect with which key, and its limits. 0 means unlimited where not said otherwise.
+struct AppConfig {
+    std::string id;
+    std::string key;
+    std::string secret;
+    std::string secret_previous;  // still accepted while rotating; empty = none
+    bool enabled = true;
+    bool client_events = false;
+    std::uint64_t max_clients = 0;
+    std::uint64_t max_channels_per_client = 0;
+    std::uint64_t max_event_bytes = 10'240;
+    std::uint64_t max_channel_name = kChannelNameMax;
+    std::uint64_t max_event_name = kEventNameMax;
+    std::uint64_t max_channels_per_event = kChannelsPerEventMax;
+    std::uint64_t max_batch = kBatchMax;
+    std::uint64_t client_events_per_second = 10;
+    std::vector<std::string> allowed_origins;  // empty = any; `*` matches any run of characters
+    bool strict_protocol = false;
+    bool has_overflow = false;  // false: the server's policy
+    OverflowPolicy overflow = OverflowPolicy::drop_newest;
+};
+
+enum class LogFormat : std::uint8_t { text, json };
+
+/// Everything `spillway serve` needs to know, after flags, environment and file were merged.
+struct Config {
+    std::string host;  // empty = 127.0.0.1 while no app is configured, else 0.0.0.0
+    std::uint16_t port = 6001;  // 0 = any free port, printed
+    std::string metrics_host = "127.0.0.1";
+    std::uint16_t metrics_port = 9601;
+    std::vector<unsigned> cpus;   // CPUs to pin one core each to; empty = `cores`, or all available
+    unsigned cores = 0;           // 0 = one per available CPU
+    std::vector<AppConfig> apps;  // never empty after loading: the development app stands in
+    bool development_app = false; // the stand-in is in force
+    std::string path_prefix;
+
+    std::uint64_t max_clients = 0;  // 0 = none of our own
+    bool max_clients_derived = true;  // true: derive from the descriptor limit at start
+
+    std::uint64_t queue_messages = 1024;
+    std::uint64_t queue_bytes = 1 * kMiB;
+    OverflowPolicy overflow = OverflowPolicy::drop_newest;
+    std::uint64_t socket_send_buffer = 256 * kKiB;
+
+    Milliseconds ping_interval{30'000};
+    Milliseconds pong_timeout{10'000};
+    Milliseconds read_timeout{60'000};
+    Milliseconds write_timeout{10'000};
+    Milliseconds handshake_timeout{5'000};
+    Milliseconds drain_timeout{10'000};
+    Milliseconds activity_timeout{120'000};
+    Milliseconds http_idle_timeout{75'000};
+
+    std::uint64_t max_message = 32 * kKiB;
+    std::uint64_t max_http_body = 1 * kMiB;
+    std::uint64_t max_header_bytes = kHeaderBytesDefault;
+    std::uint64_t max_headers = kHeadersDefault;
+
+    std::string echo_path;  // empty = off
+    std::string log_level = "info";
+    LogFormat log_format = LogFormat::text;
+};
+
+}  // namespace spillway

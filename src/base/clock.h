@@ -1,0 +1,36 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Time as values. Nothing but a Clock reads a clock: real in the server, fake and seeded in the simulation.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace spillway::base {
+
+using Duration = std::chrono::nanoseconds;
+
+/// A point on the monotonic clock, in nanoseconds from an arbitrary start; never steps back.
+using Instant = std::chrono::time_point<std::chrono::steady_clock, Duration>;
+
+class Clock {
+public:
+    virtual ~Clock() = default;
+    /// Monotonic time. Any thread.
+    [[nodiscard]] virtual Instant now() const = 0;
+    /// Wall-clock seconds since the Unix epoch; may step. For signatures and timestamps shown to others only.
+    [[nodiscard]] virtual std::int64_t unix_seconds() const = 0;
+};
+
+/// The machine's own clocks.
+class SystemClock final : public Clock {
+public:
+    [[nodiscard]] Instant now() const override { return std::chrono::steady_clock::now(); }
+    [[nodiscard]] std::int64_t unix_seconds() const override {
+        using namespace std::chrono;
+        return duration_cast<seconds>(system_clock::now().time_since_epoch()).count();
+    }
+};
+
+}  // namespace spillway::base
