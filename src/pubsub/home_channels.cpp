@@ -1,0 +1,75 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+#include "pubsub/home_channels.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+
+namespace spillway::pubsub {
+
+std::uint32_t HomeChannel::subscribers() const {
+    std::uint32_t sum = 0;
+    for (const Share& share : shares) sum += share.total();
+    return sum;
+}
+
+bool HomeChannel::has(WireForm form) const {
+    return std::ranges::any_of(shares, [form](const Share& s) { return s.count[static_cast<std::size_t>(form)] != 0; });
+}
+
+std::uint64_t HomeChannels::join(CoreId core, LocalChannelId local, const ChannelKey* name, WireForm form) {
+    auto& by_slot = by_local_[core];
+    if (local.slot >= by_slot.size()) by_slot.resize(local.slot + 1, nullptr);
+    if (name != nullptr) {
+        SPILLWAY_ASSERT(by_slot[local.slot] == nullptr);
+        auto it = by_key_.find(*name);
+        if (it == by_key_.end()) {
+            auto fresh = std::make_unique<HomeChannel>();
+            fresh->name.assign(name->name);
+            fresh->key = {name->hash, name->app, fresh->name};
+            const ChannelKey key = fresh->key;
+            it = by_key_.emplace(key, std::move(fresh)).first;
+        }
+        it->second->shares.push_back({core, local, {}});
+        by_slot[local.slot] = it->second.get();
+    }
+    HomeChannel* channel = by_slot[local.slot];
+    SPILLWAY_ASSERT(channel != nullptr);
+    const auto share = std::ranges::find(channel->shares, core, &Share::core);
+    SPILLWAY_ASSERT(share != channel->shares.end() && share->local == local);
+    ++share->count[static_cast<std::size_t>(form)];
+    return channel->seq + 1;
+}
+
+void HomeChannels::leave(CoreId core, LocalChannelId local, WireForm form) {
+    SPILLWAY_ASSERT(local.slot < by_local_[core].size());
+    HomeChannel* channel = by_local_[core][local.slot];
+    SPILLWAY_ASSERT(channel != nullptr);
+    const auto share = std::ranges::find(channel->shares, core, &Share::core);
+    SPILLWAY_ASSERT(share != channel->shares.end() && share->local == local);
+    auto& count = share->count[static_cast<std::size_t>(form)];
+    SPILLWAY_ASSERT(count != 0);
+    --count;
+    if (share->total() != 0) return;
+    by_local_[core][local.slot] = nullptr;
+    channel->shares.erase(share);
+    if (channel->shares.empty()) by_key_.erase(by_key_.find(channel->key));
+}
+
+HomeChannel* HomeChannels::find(const ChannelKey& key) {
+    const auto it = by_key_.find(key);
+    return it == by_key_.end() ? nullptr : it->second.get();
+}
+
+void HomeChannels::check_invariants() const {
+    for (const auto& [key, channel] : by_key_) {
+        SPILLWAY_ASSERT(!channel->shares.empty());
+        for (const Share& share : channel->shares) {
+            SPILLWAY_ASSERT(share.total() != 0);
+            SPILLWAY_ASSERT(by_local_[share.core][share.local.slot] == channel.get());
+        }
+    }
+}
+
+}  // namespace spillway::pubsub

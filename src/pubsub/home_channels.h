@@ -1,0 +1,74 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// The channels a core is home to: their order (sequence numbers) and which cores hold how many subscribers of each wire
+// form. Fed by joins and leaves in the order in which they come through the mesh.
+//
+// Thread: the home core. Counts are of joins and leaves *processed here*; a subscribing core runs ahead of them, never
+// behind, and settles the difference when a broadcast arrives.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <spillway/ids.h>
+#include <spillway/message.h>
+
+#include "pubsub/channel_key.h"
+
+namespace spillway::pubsub {
+
+/// One core's part in a channel.
+struct Share {
+    CoreId core = 0;
+    LocalChannelId local;
+    std::array<std::uint32_t, kWireForms> count{};
+
+    [[nodiscard]] std::uint32_t total() const {
+        std::uint32_t sum = 0;
+        for (const auto n : count) sum += n;
+        return sum;
+    }
+};
+
+struct HomeChannel {
+    std::string name;
+    ChannelKey key;
+    std::uint64_t seq = 0;  // of the last message sequenced
+    std::vector<Share> shares;
+
+    [[nodiscard]] std::uint32_t subscribers() const;
+    [[nodiscard]] bool has(WireForm form) const;
+};
+
+class HomeChannels {
+public:
+    explicit HomeChannels(std::size_t cores) : by_local_(cores) {}
+
+    /// A join from `core`. `name` names the channel with the first join of this local id, and is nullptr with later ones.
+    /// Returns the first sequence number that is for the joiner.
+    std::uint64_t join(CoreId core, LocalChannelId local, const ChannelKey* name, WireForm form);
+    /// A leave; the channel ends with its last subscriber.
+    void leave(CoreId core, LocalChannelId local, WireForm form);
+
+    /// nullptr when nobody subscribes.
+    [[nodiscard]] HomeChannel* find(const ChannelKey& key);
+    [[nodiscard]] std::size_t size() const { return by_key_.size(); }
+    /// f(const HomeChannel&) for every channel.
+    template <class F>
+    void for_each(F&& f) const {
+        for (const auto& [key, channel] : by_key_) f(*channel);
+    }
+
+    void check_invariants() const;
+
+private:
+    std::unordered_map<ChannelKey, std::unique_ptr<HomeChannel>, ChannelKeyHash> by_key_;
+    std::vector<std::vector<HomeChannel*>> by_local_;  // [core][local slot]
+};
+
+}  // namespace spillway::pubsub

@@ -1,0 +1,64 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// A Message is one sequenced publication with its frames, immutable once made, shared by every core and client. A Held is
+// one core's hold on it: a plain count of that core's queues and passes, so that an atomic is touched once per core and
+// not once per client.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include <spillway/errors.h>
+#include <spillway/message.h>
+
+#include "base/clock.h"
+#include "pubsub/block_pool.h"
+
+namespace spillway::pubsub {
+
+struct Message : Block {
+    std::uint64_t seq = 0;            // per channel, from 1; 0 = not of a channel (an answer to one client)
+    std::uint64_t exclude = 0;        // packed ClientId that must not get it; 0 = nobody
+    std::uint64_t event_hash = 0;     // names the event for conflation
+    base::Instant sequenced_at{};
+    Priority priority = Priority::normal;
+    std::uint32_t frame_at[kWireForms] = {};     // offset behind the Message
+    std::uint32_t frame_bytes[kWireForms] = {};  // 0 = this form was not in use when it was sequenced
+
+    [[nodiscard]] std::byte* storage() { return reinterpret_cast<std::byte*>(this + 1); }
+    [[nodiscard]] std::span<const std::byte> frame(WireForm form) const {
+        const auto f = static_cast<std::size_t>(form);
+        return {reinterpret_cast<const std::byte*>(this + 1) + frame_at[f], frame_bytes[f]};
+    }
+};
+
+struct Held {
+    Message* message = nullptr;
+    std::uint32_t refs = 0;
+    Held* next_free = nullptr;
+};
+
+/// The holds of one core. Thread: that core.
+class Holds {
+public:
+    explicit Holds(BlockPool& blocks) : blocks_(blocks) {}
+    Holds(const Holds&) = delete;
+    Holds& operator=(const Holds&) = delete;
+
+    /// Takes over one count of `message` that belongs to this core; the hold starts with one reference.
+    [[nodiscard]] Held* take(Message* message);
+    static void retain(Held* held) { ++held->refs; }
+    void release(Held* held);
+
+    [[nodiscard]] std::size_t in_use() const { return in_use_; }
+
+private:
+    BlockPool& blocks_;
+    std::vector<std::unique_ptr<Held[]>> chunks_;
+    Held* free_ = nullptr;
+    std::size_t in_use_ = 0;
+};
+
+}  // namespace spillway::pubsub

@@ -1,0 +1,94 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+#include "pubsub/send_queue.h"
+
+#include "base/assert.h"
+
+namespace spillway::pubsub {
+namespace {
+constexpr std::size_t kSmallRing = 8;
+}
+
+bool SendQueue::over_threshold(Priority priority, bool high_client, const QueueLimits& limits) const {
+    if (count_ == 0) return false;
+    const std::uint64_t percent = threshold_percent(priority, high_client);
+    return count_ * 100 >= limits.messages * percent || bytes_ * 100 >= limits.bytes * percent;
+}
+
+void SendQueue::make_room() {
+    if (count_ != ring_.size()) return;
+    std::vector<QueueEntry> larger(ring_.empty() ? kSmallRing : ring_.size() * 2);
+    for (std::size_t i = 0; i < count_; ++i) larger[i] = at(i);
+    ring_.swap(larger);
+    head_ = 0;
+}
+
+void SendQueue::append(const QueueEntry& entry, WireForm form) {
+    make_room();
+    form_ = form;
+    ring_[(head_ + count_) & mask()] = entry;
+    ++count_;
+    bytes_ += entry.held->message->frame(form).size();
+}
+
+void SendQueue::push_partial(const QueueEntry& entry, WireForm form, std::size_t taken) {
+    SPILLWAY_ASSERT(head_taken_ == 0 && in_flight_ == 0 && taken < entry.held->message->frame(form).size());
+    make_room();
+    form_ = form;
+    head_ = (head_ - 1) & mask();
+    ring_[head_] = entry;
+    ++count_;
+    head_taken_ = taken;
+    bytes_ += entry.held->message->frame(form).size() - taken;
+}
+
+void SendQueue::pop_front(std::size_t bytes) {
+    bytes_ -= bytes;
+    head_taken_ = 0;
+    head_ = (head_ + 1) & mask();
+    --count_;
+    if (in_flight_ != 0) --in_flight_;
+}
+
+QueueEntry SendQueue::take_out(std::size_t index, WireForm form) {
+    const QueueEntry entry = at(index);
+    bytes_ -= entry.held->message->frame(form).size();
+    for (std::size_t i = index; i + 1 < count_; ++i) ring_[(head_ + i) & mask()] = at(i + 1);
+    --count_;
+    return entry;
+}
+
+std::size_t SendQueue::find_same_event(const QueueEntry& entry) const {
+    if (entry.channel.is_none()) return kNone;
+    for (std::size_t i = fixed_prefix(); i < count_; ++i) {
+        const QueueEntry& other = at(i);
+        if (other.channel == entry.channel && other.held->message->event_hash == entry.held->message->event_hash) return i;
+    }
+    return kNone;
+}
+
+std::size_t SendQueue::find_oldest_of_lowest(Priority at_most) const {
+    std::size_t best = kNone;
+    for (std::size_t i = fixed_prefix(); i < count_; ++i) {
+        const QueueEntry& other = at(i);
+        if (other.channel.is_none() || other.held->message->priority > at_most) continue;
+        if (best == kNone || other.held->message->priority < at(best).held->message->priority) best = i;
+    }
+    return best;
+}
+
+void SendQueue::shrink() {
+    SPILLWAY_ASSERT(count_ == 0);
+    head_ = 0;
+    if (ring_.size() > kSmallRing) std::vector<QueueEntry>().swap(ring_);
+}
+
+void SendQueue::check_invariants(WireForm form) const {
+    std::uint64_t bytes = 0;
+    for (std::size_t i = 0; i < count_; ++i) bytes += at(i).held->message->frame(form).size();
+    SPILLWAY_ASSERT(bytes == bytes_ + head_taken_);
+    SPILLWAY_ASSERT(in_flight_ <= count_);
+    if (count_ == 0) SPILLWAY_ASSERT(head_taken_ == 0);
+}
+
+}  // namespace spillway::pubsub
