@@ -1,0 +1,31 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Opens the listening sockets, one per core, so that the kernel spreads connections over the cores (SO_REUSEPORT) and
+// yet two servers never share a port by accident. The accept operation is the ring's.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "io/descriptor.h"
+
+namespace spillway::io {
+
+struct Listeners {
+    std::vector<Descriptor> sockets;  // listening, one per core, all on the same address and port
+    std::uint16_t port = 0;           // what was asked for, or what the kernel chose for 0
+    std::string address;              // for people and logs: "127.0.0.1:6001", "[::1]:6001"
+};
+
+/// Opens `count` (>= 1) listening sockets. `host` is an IPv4 or IPv6 literal (with or without brackets, with a %zone)
+/// or "localhost", which is 127.0.0.1; "::" takes IPv4 as well. Port 0 takes any free port, the same for all. The
+/// failure is a sentence with the cause and what to do. Blocks for microseconds, or milliseconds when it has to name
+/// the owner of a port; any thread.
+[[nodiscard]] base::Result<Listeners> open_listeners(std::string_view host, std::uint16_t port, std::size_t count);
+
+}  // namespace spillway::io

@@ -1,0 +1,97 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// What listeners, sockets and cores ask of a ring: the one seam between Spillway and the kernel. UringRing is the real
+// one; the tests put a seeded fake with faults behind the same calls, so the objects under simulation are the very ones
+// that ship. A virtual call costs nanoseconds where a send costs microseconds.
+//
+// Thread: everything but wake() belongs to the thread that called start().
+#pragma once
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "base/clock.h"
+#include "io/completion.h"
+
+namespace spillway::io {
+
+/// Address of a peer, as text-free bytes: IPv4 is kept v4-mapped. Unix sockets are all zero.
+struct PeerAddress {
+    std::uint8_t bytes[16] = {};
+    std::uint16_t port = 0;
+};
+
+/// How a receive starts: `poll_first` waits for readiness before the first attempt, for sockets known to be empty and
+/// for re-arming after ENOBUFS (an immediate attempt on an empty buffer ring fails again at once).
+enum class RecvStart : std::uint8_t { at_once, poll_first };
+
+/// Cumulative figures of one ring, for the metrics. Read by its own thread.
+struct RingFigures {
+    std::uint64_t enters = 0, sqes = 0, cqes = 0, overflows = 0, no_buffers = 0, send_again = 0, send_short = 0, wakes = 0;
+};
+
+class Ring {
+public:
+    virtual ~Ring() = default;
+
+    /// Takes the ring into use by the calling thread. Returns 0 or -errno.
+    virtual int start() = 0;
+
+    // Operations. Queued here, handed over by the next submit() or wait() (or earlier if the queue is full).
+
+    /// Multishot accept on a listening descriptor. Ends with `more == false` (e.g. -EMFILE): the caller re-arms.
+    virtual void accept(int listener, Token token) = 0;
+    /// Multishot receive into provided buffers. Ends with `more == false`.
+    virtual void recv(int fd, Token token, RecvStart start) = 0;
+    /// Asks for the end of an armed operation; that operation then completes by itself (-ECANCELED, or as it was going
+    /// to). The request's own completion is swallowed.
+    virtual void cancel(Token target) = 0;
+    /// Sends what fits now, without waiting (MSG_DONTWAIT|MSG_WAITALL, no completion when all bytes were taken).
+    /// After submit() the memory is the caller's again, and take() holds exactly the exceptions: -EAGAIN (nothing was
+    /// taken), 0 <= n < size (n bytes were taken), another -errno.
+    virtual void send_now(int fd, std::span<const std::byte> bytes, Token token) = 0;
+    /// The same from several buffers; `message` and what it points to must stay until submit() returned.
+    virtual void send_now(int fd, const msghdr* message, Token token) = 0;
+    /// Sends all of it, waiting for room as long as it takes; one completion, with the bytes taken (fewer after an error
+    /// or a shutdown) or -errno. `message` and what it points to must stay until then.
+    virtual void send_wait(int fd, const msghdr* message, Token token) = 0;
+
+    // Driving.
+
+    /// Hands everything queued to the kernel (all of it, retrying as needed) without waiting for anything.
+    virtual void submit() = 0;
+    /// submit(), then lets the kernel run deferred work; sleeps until a completion, a wake() or the end of `at_most`.
+    /// `at_most` == 0 does not sleep.
+    virtual void wait(base::Duration at_most) = 0;
+    /// Copies completions out, oldest first; returns how many (0: none left now).
+    virtual std::size_t take(std::span<Completion> out) = 0;
+
+    // Provided buffers.
+
+    /// The bytes of a completed receive: `completion.result` bytes. Valid until give_back.
+    [[nodiscard]] virtual std::span<const std::byte> buffer(const Completion& completion) const = 0;
+    virtual void give_back(std::uint16_t buffer) = 0;
+    /// Buffers the kernel can still use; after ENOBUFS the owner re-arms when enough are back.
+    [[nodiscard]] virtual std::uint32_t buffers_free() const = 0;
+
+    // Sockets: plain system calls, here so that the simulation sees them.
+
+    /// Options of an accepted TCP socket: no delay, bounded kernel send buffer (0 = the system's default).
+    virtual void configure(int fd, std::uint64_t send_buffer_bytes) = 0;
+    [[nodiscard]] virtual PeerAddress peer(int fd) const = 0;
+    /// shutdown(2) with SHUT_WR or SHUT_RDWR: armed receives end by themselves after the latter.
+    virtual void shutdown(int fd, int how) = 0;
+    virtual void close(int fd) = 0;
+
+    /// Ends a present or the next wait() of the owner. Any thread; cheap only when the owner sleeps, so callers ask first.
+    virtual void wake() = 0;
+
+    [[nodiscard]] virtual RingFigures figures() const = 0;
+};
+
+}  // namespace spillway::io

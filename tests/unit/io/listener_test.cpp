@@ -1,0 +1,178 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+#include "io/listener.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <catch2/catch_test_macros.hpp>
+
+#include "io/port_owner.h"
+
+namespace spillway::io {
+namespace {
+
+Descriptor connect_to(std::uint16_t port) {
+    sockaddr_in to = {};
+    to.sin_family = AF_INET;
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    to.sin_port = htons(port);
+    Descriptor fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(::connect(fd.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) == 0);
+    return fd;
+}
+
+/// Accepts what is queued on a listener; how many there were.
+std::size_t accept_all(const Descriptor& listener) {
+    std::size_t count = 0;
+    pollfd waiting = {.fd = listener.get(), .events = POLLIN, .revents = 0};
+    for (; ::poll(&waiting, 1, 0) == 1; ++count) Descriptor(::accept(listener.get(), nullptr, nullptr)).reset();
+    return count;
+}
+
+}  // namespace
+
+TEST_CASE("connections spread over all listeners of one port") {
+    const auto listeners = open_listeners("127.0.0.1", 0, 4);
+    REQUIRE(listeners);
+    REQUIRE(listeners->sockets.size() == 4);
+    CHECK(listeners->address == "127.0.0.1:" + std::to_string(listeners->port));
+    std::vector<Descriptor> clients;
+    for (int i = 0; i < 200; ++i) clients.push_back(connect_to(listeners->port));
+    std::size_t sum = 0;
+    for (const auto& socket : listeners->sockets) {
+        const auto count = accept_all(socket);
+        CHECK(count > 10);  // 50 on average, by a hash of the addresses
+        sum += count;
+    }
+    CHECK(sum == 200);
+}
+
+TEST_CASE("a second starter on a port fails and names the first") {
+    const auto first = open_listeners("127.0.0.1", 0, 2);
+    REQUIRE(first);
+    for (const char* host : {"127.0.0.1", "localhost", "0.0.0.0", "::", "[::]"}) {
+        const auto second = open_listeners(host, first->port, 2);
+        REQUIRE_FALSE(second);
+        CHECK(second.error() == "port " + std::to_string(first->port) + " is in use by pid " +
+                                    std::to_string(::getpid()) + " (" + find_port_owner({}, first->port)->name + ")");
+    }
+    const auto elsewhere = open_listeners("127.0.0.2", first->port, 2);
+    CHECK(elsewhere);
+}
+
+TEST_CASE("of starters that race for a port exactly one gets it") {
+    for (int round = 0; round < 50; ++round) {
+        std::uint16_t port = 0;
+        {
+            const auto chosen = open_listeners("127.0.0.1", 0, 1);
+            REQUIRE(chosen);
+            port = chosen->port;
+        }
+        std::atomic<int> ready = 0;
+        std::array<bool, 4> won = {};
+        std::vector<Listeners> kept(won.size());
+        std::vector<std::thread> starters;
+        for (std::size_t i = 0; i < won.size(); ++i) {
+            starters.emplace_back([&, i] {
+                for (++ready; ready < static_cast<int>(won.size());) std::this_thread::yield();
+                auto opened = open_listeners("127.0.0.1", port, 2);
+                won[i] = opened.has_value();
+                if (opened) kept[i] = std::move(*opened);
+            });
+        }
+        for (auto& starter : starters) starter.join();
+        CHECK(won[0] + won[1] + won[2] + won[3] == 1);
+    }
+}
+
+TEST_CASE("a port is free for a restart though its old connections linger") {
+    std::uint16_t port = 0;
+    {
+        const auto first = open_listeners("127.0.0.1", 0, 2);
+        REQUIRE(first);
+        port = first->port;
+        std::vector<Descriptor> clients;
+        for (int i = 0; i < 8; ++i) clients.push_back(connect_to(port));
+        // Closed first on the server's side: TIME_WAIT is there.
+        for (const auto& socket : first->sockets) accept_all(socket);
+    }
+    CHECK(open_listeners("127.0.0.1", port, 2));
+    CHECK(open_listeners("127.0.0.1", port, 3));
+}
+
+TEST_CASE("listens on IPv6 and on both families at once") {
+    const auto loopback = open_listeners("[::1]", 0, 2);
+    if (!loopback) SKIP("no IPv6 here: " + loopback.error());
+    CHECK(loopback->address == "[::1]:" + std::to_string(loopback->port));
+    const auto both = open_listeners("::", 0, 1);
+    REQUIRE(both);
+    const auto client = connect_to(both->port);
+    CHECK(accept_all(both->sockets[0]) == 1);
+}
+
+TEST_CASE("what cannot be listened on is said with advice") {
+    for (const char* host : {"", "example.org", "1.2.3", "[::1", "::1]", "127.0.0.1 ", "fe80::1%no-such-zone", "%lo"}) {
+        const auto bad = open_listeners(host, 0, 1);
+        REQUIRE_FALSE(bad);
+        CHECK(bad.error() == "cannot listen on \"" + std::string(host) +
+                                 "\": give an IPv4 or IPv6 address of this host, or localhost");
+    }
+    const auto foreign = open_listeners("192.0.2.1", 0, 1);
+    REQUIRE_FALSE(foreign);
+    CHECK(foreign.error() ==
+          "cannot listen on 192.0.2.1:0: this host has no such address; see `ip address`, or use 0.0.0.0 or :: for all "
+          "addresses");
+}
+
+TEST_CASE("finds listening sockets in the kernel's table") {
+    constexpr std::string_view table =
+        "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+        "   0: 0100007F:1771 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0 100 0 0 "
+        "10 0\n"
+        "   1: 0100007F:1771 0100007F:8000 01 00000000:00000000 00:00000000 00000000     0        0 4712 1 0 20 4 30 "
+        "10 -1\n"
+        "   2: 0200007F:1771 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4713 1 0 100 0 0 "
+        "10 0\n"
+        "   3: 00000000:0050 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4714 1 0 100 0 0 "
+        "10 0\n"
+        "   4: 00000000000000000000000001000000:1771 00000000000000000000000000000000:0000 0A 0:0 00:0 0 0 0 4715 1\n"
+        "   5: garbage\n"
+        "   6: 0100007F:1771 00000000:0000 0A";
+    constexpr AddressBytes loopback = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 127, 0, 0, 1};
+    using Inodes = std::vector<std::uint64_t>;
+    CHECK(listening_inodes(table, loopback, 6001) == Inodes{4711});
+    CHECK(listening_inodes(table, {}, 6001) == Inodes{4711, 4713, 4715});
+    CHECK(listening_inodes(table, loopback, 80) == Inodes{4714});
+    CHECK(listening_inodes(table, loopback, 81).empty());
+    CHECK(listening_inodes("", loopback, 6001).empty());
+}
+
+TEST_CASE("a descriptor is closed once, by its last owner") {
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    Descriptor reader(ends[0]);
+    {
+        Descriptor writer(ends[1]);
+        Descriptor moved(std::move(writer));
+        CHECK_FALSE(writer);
+        CHECK(moved.get() == ends[1]);
+        writer = std::move(moved);
+        CHECK(writer.get() == ends[1]);
+    }
+    char byte = 0;
+    CHECK(::read(reader.get(), &byte, 1) == 0);  // the write end is closed
+    const int fd = reader.release();
+    CHECK_FALSE(reader);
+    CHECK(::close(fd) == 0);
+}
+
+}  // namespace spillway::io
