@@ -1,0 +1,52 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// The apps in force, found by key (connections) or id (the HTTP API). Built once from a checked configuration and never
+// changed: every core reads the same table without a lock, and a reload builds another.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <spillway/config.h>
+#include <spillway/ids.h>
+
+namespace spillway::server {
+
+class AppTable {
+public:
+    /// Most apps of one table, by the width of AppIndex.
+    static constexpr std::size_t kAppsMax = 65'535;
+
+    /// Ids and keys are distinct (the configuration was checked). An app's index is its place in `apps`.
+    explicit AppTable(std::vector<AppConfig> apps);
+    AppTable(const AppTable&) = delete;
+    AppTable& operator=(const AppTable&) = delete;
+
+    [[nodiscard]] std::optional<AppIndex> by_key(std::string_view key) const;
+    [[nodiscard]] std::optional<AppIndex> by_id(std::string_view id) const;
+
+    /// Valid as long as the table.
+    [[nodiscard]] const AppConfig& operator[](AppIndex index) const;
+    [[nodiscard]] std::size_t size() const noexcept { return apps_.size(); }
+
+private:
+    using Index = std::unordered_map<std::string_view, AppIndex>;  // views into apps_
+
+    const std::vector<AppConfig> apps_;
+    Index by_key_;
+    Index by_id_;
+};
+
+/// May a page of this `Origin` connect? An empty list allows any. A pattern with "://" is compared with the whole
+/// origin, any other with its host (with its port, if the pattern has one); `*` stands for any run of characters; case
+/// of ASCII letters does not matter. Whoever sends no Origin header is no browser and need not be asked.
+[[nodiscard]] bool origin_allowed(const AppConfig& app, std::string_view origin);
+
+/// `*` in the pattern stands for any run of characters, everything else for itself without regard to ASCII case.
+[[nodiscard]] bool wildcard_match(std::string_view pattern, std::string_view text) noexcept;
+
+}  // namespace spillway::server

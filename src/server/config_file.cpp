@@ -1,0 +1,220 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/config_file.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <toml++/toml.h>
+
+#include "base/format.h"
+#include "base/log.h"
+#include "server/config_values.h"
+
+namespace spillway::server {
+
+namespace {
+
+using base::concat;
+using base::fail;
+using Applied = base::Result<void>;
+
+constexpr std::size_t kFileBytesMax = 16 * kMiB;
+constexpr std::size_t kSecretBytesMax = 4 * kKiB;
+
+/// The whole file, or why not; more than `most` bytes are refused. Works for pipes as well.
+base::Result<std::string> read_whole(const std::string& path, std::size_t most) {
+    const auto close = [](std::FILE* f) { std::fclose(f); };
+    const std::unique_ptr<std::FILE, decltype(close)> file(std::fopen(path.c_str(), "rbe"), close);
+    if (file == nullptr) return fail(concat(path, ": cannot be opened: ", std::strerror(errno)));
+    std::string text;
+    char chunk[16 * kKiB];
+    while (const std::size_t n = std::fread(chunk, 1, sizeof chunk, file.get())) {
+        text.append(chunk, n);
+        if (text.size() > most) return fail(concat(path, ": is larger than ", size_text(most)));
+    }
+    if (std::ferror(file.get()) != 0) return fail(concat(path, ": cannot be read: ", std::strerror(errno)));
+    return text;
+}
+
+/// One file being read: what every step needs to say where it is.
+struct Reading {
+    const std::string& path;
+    ConfigDraft& draft;
+
+    [[nodiscard]] std::string at(const toml::source_region& source) const {
+        return source.begin.line == 0 ? path : concat(path, ':', source.begin.line);
+    }
+    [[nodiscard]] std::unexpected<std::string> refuse(const toml::source_region& source,
+                                                      std::string_view reason) const {
+        return fail(concat(at(source), ": ", reason));
+    }
+};
+
+std::string quoted(std::string_view name) { return concat('\'', base::log::escaped(name, 64), '\''); }
+
+std::optional<std::string> scalar_text(const toml::node& node) {
+    if (const auto* text = node.as_string()) return text->get();
+    if (const auto* number = node.as_integer()) return concat(number->get());
+    if (const auto* truth = node.as_boolean()) return std::string(truth->get() ? "true" : "false");
+    if (const auto* number = node.as_floating_point(); number != nullptr && std::isfinite(number->get())) {
+        char digits[400];
+        const auto end = std::to_chars(digits, digits + sizeof digits, number->get(), std::chars_format::fixed).ptr;
+        return std::string(digits, end);
+    }
+    return std::nullopt;
+}
+
+/// A value as an operator would write it after a flag. Lists become "a,b,": the last comma tells a list of one from a
+/// value.
+std::optional<std::string> value_text(const toml::node& node) {
+    const toml::array* list = node.as_array();
+    if (list == nullptr) return scalar_text(node);
+    std::string joined;
+    for (const toml::node& item : *list) {
+        const auto text = scalar_text(item);
+        if (!text || text->find(',') != std::string::npos) return std::nullopt;
+        base::append(joined, *text, ',');
+    }
+    return joined;
+}
+
+Applied read_value(const Reading& reading, const toml::key& key, const toml::node& node, auto&& apply) {
+    const auto text = value_text(node);
+    if (!text) return reading.refuse(key.source(), concat(key.str(), " has a value of the wrong kind"));
+    if (const Applied applied = apply(std::string_view(*text)); !applied) {
+        return reading.refuse(key.source(), concat(key.str(), ": ", applied.error()));
+    }
+    return {};
+}
+
+std::unexpected<std::string> unknown_key(const Reading& reading, const toml::key& key, std::string_view section,
+                                         const std::vector<std::string>& known) {
+    const std::vector<std::string_view> names(known.begin(), known.end());
+    return reading.refuse(key.source(),
+                          concat("unknown key ", quoted(key.str()), " in ", section, suggestion(key.str(), names)));
+}
+
+Applied read_server(const Reading& reading, const toml::table& table) {
+    for (const auto& [key, node] : table) {
+        std::string flag(key.str());
+        // Keys have underscores only: "max-clients" is as unknown here as any other name that is not one.
+        const bool dashed = flag.find('-') != std::string::npos;
+        std::replace(flag.begin(), flag.end(), '_', '-');
+        if (!dashed && is_server_setting_to_come(flag)) {
+            return reading.refuse(key.source(), concat(quoted(key.str()), " in [server] is not supported yet"));
+        }
+        const Setting* setting = dashed ? nullptr : find_setting(flag);
+        if (setting == nullptr) {
+            std::vector<std::string> known;
+            for (const Setting& s : server_settings()) known.push_back(key_name(s.name));
+            return unknown_key(reading, key, "[server]", known);
+        }
+        const auto apply = [&](std::string_view text) { return setting->apply(reading.draft, text); };
+        if (Applied done = read_value(reading, key, node, apply); !done) return done;
+    }
+    return {};
+}
+
+/// The secret in a file of its own: its first line, so that the newline an editor leaves does not count.
+base::Result<std::string> read_secret(const std::string& config_path, const std::string& secret_path) {
+    const std::filesystem::path path = std::filesystem::path(config_path).parent_path() / secret_path;
+    auto text = read_whole(path.string(), kSecretBytesMax);
+    if (!text) return text;
+    text->resize(std::min(text->find_first_of("\r\n"), text->size()));
+    if (text->empty()) return fail(path.string() + ": holds no secret in its first line");
+    return text;
+}
+
+Applied read_app(const Reading& reading, const toml::table& table) {
+    AppDraft app;
+    app.where = reading.at(table.source());
+    for (const auto& [key, node] : table) {
+        const std::string_view name = key.str();
+        if (is_app_setting_to_come(name)) {
+            return reading.refuse(key.source(), concat(quoted(name), " in [[app]] is not supported yet"));
+        }
+        const auto settings = app_settings();
+        const auto setting =
+            std::find_if(settings.begin(), settings.end(), [name](const AppSetting& s) { return s.key == name; });
+        if (setting == settings.end()) {
+            std::vector<std::string> known;
+            for (const AppSetting& s : settings) known.emplace_back(s.key);
+            return unknown_key(reading, key, "[[app]]", known);
+        }
+        const auto apply = [&](std::string_view text) { return setting->apply(app, text); };
+        if (Applied done = read_value(reading, key, node, apply); !done) return done;
+    }
+    if (app.secret_file) {
+        if (!app.app.secret.empty()) return fail(app.where + ": an app has 'secret' or 'secret_file', not both");
+        auto secret = read_secret(reading.path, *app.secret_file);
+        if (!secret) return fail(concat(app.where, ": secret_file: ", secret.error()));
+        app.app.secret = *std::move(secret);
+    }
+    reading.draft.apps.push_back(std::move(app));
+    return {};
+}
+
+Applied read_apps(const Reading& reading, const toml::key& key, const toml::node& node) {
+    const toml::array* list = node.as_array();
+    if (list == nullptr) return reading.refuse(key.source(), "apps are written as [[app]], with two brackets");
+    for (const toml::node& item : *list) {
+        const toml::table* table = item.as_table();
+        if (table == nullptr)
+            return reading.refuse(key.source(), "apps are written as [[app]], each with its own keys");
+        if (Applied done = read_app(reading, *table); !done) return done;
+    }
+    return {};
+}
+
+Applied read_root(const Reading& reading, const toml::table& root) {
+    for (const auto& [key, node] : root) {
+        if (key.str() == "app") {
+            if (Applied done = read_apps(reading, key, node); !done) return done;
+            continue;
+        }
+        if (key.str() == "server") {
+            const toml::table* table = node.as_table();
+            if (table == nullptr)
+                return reading.refuse(key.source(), "server is written as [server], a section of its own");
+            if (Applied done = read_server(reading, *table); !done) return done;
+            continue;
+        }
+        std::string flag(key.str());
+        std::replace(flag.begin(), flag.end(), '_', '-');
+        if (find_setting(flag) != nullptr) {
+            return reading.refuse(key.source(), concat(quoted(key.str()), " belongs under [server]"));
+        }
+        return unknown_key(reading, key, "the file, whose sections are [server] and [[app]]", {"server", "app"});
+    }
+    return {};
+}
+
+}  // namespace
+
+base::Result<void> read_config_text(std::string_view text, const std::string& path, ConfigDraft& draft) {
+    toml::table root;
+    try {
+        root = toml::parse(text, path);
+    } catch (const toml::parse_error& error) {
+        return fail(concat(path, ':', error.source().begin.line, ": ", error.description()));
+    }
+    return read_root(Reading{path, draft}, root);
+}
+
+base::Result<void> read_config_file(const std::string& path, ConfigDraft& draft) {
+    const auto text = read_whole(path, kFileBytesMax);
+    if (!text) return fail(text.error());
+    return read_config_text(*text, path, draft);
+}
+
+}  // namespace spillway::server

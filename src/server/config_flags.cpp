@@ -1,0 +1,136 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/config_flags.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include <CLI/CLI.hpp>
+
+#include "base/format.h"
+#include "base/log.h"
+#include "build_info.h"
+#include "server/config_values.h"
+
+namespace spillway::server {
+
+namespace {
+
+using base::concat;
+
+constexpr std::string_view kCommands[] = {"serve", "check-config"};
+constexpr std::string_view kCommandsToCome[] = {"publish", "tail", "doctor"};
+
+std::string quoted(std::string_view text) { return concat('\'', base::log::escaped(text, 64), '\''); }
+
+/// Why a word that no flag and no command took is wrong.
+std::string unknown_word(std::string_view word) {
+    if (!word.starts_with('-')) {
+        if (std::find(std::begin(kCommandsToCome), std::end(kCommandsToCome), word) != std::end(kCommandsToCome)) {
+            return concat("the command ", quoted(word), " is not supported yet");
+        }
+        return concat("unknown command ", quoted(word), suggestion(word, kCommands));
+    }
+    const std::string_view flag = word.substr(0, word.find('='));
+    const std::string_view name = flag.substr(std::min(flag.find_first_not_of('-'), flag.size()));
+    if (is_server_setting_to_come(name)) return concat("the flag --", name, " is not supported yet");
+    std::vector<std::string> known = {"--app", "--config", "--help", "--version"};
+    for (const Setting& setting : server_settings()) known.push_back(concat("--", setting.name));
+    const std::vector<std::string_view> names(known.begin(), known.end());
+    return concat("unknown flag ", quoted(flag), suggestion(flag, names));
+}
+
+void append_entry(std::string& text, std::string_view head, std::string_view meaning, std::string_view standard) {
+    constexpr std::size_t kMeaningColumn = 30;
+    base::append(text, "  ", head);
+    text.append(head.size() + 4 < kMeaningColumn ? kMeaningColumn - head.size() - 2 : 2, ' ');
+    text += meaning;
+    if (!standard.empty()) base::append(text, " [", standard, ']');
+    text += '\n';
+}
+
+}  // namespace
+
+base::Result<CommandLine> read_command_line(int argc, const char* const* argv) {
+    const auto settings = server_settings();
+    std::vector<std::string> words(settings.size());  // fixed in place: the options below point into it
+    CommandLine line;
+    CLI::App app("spillway");
+    app.allow_extras();
+    app.set_help_flag("-h,--help");
+    app.set_version_flag("--version", version_text());
+    const auto last = CLI::MultiOptionPolicy::TakeLast;
+    app.add_option("--config", line.config_file)->multi_option_policy(last);
+    app.add_option("--app", line.apps)
+        ->expected(1)
+        ->allow_extra_args(false)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    std::vector<const CLI::Option*> options;
+    for (std::size_t i = 0; i < settings.size(); ++i) {
+        const std::string flag = concat("--", settings[i].name);
+        options.push_back(settings[i].operand.empty() ? app.add_flag(flag, words[i])->multi_option_policy(last)
+                                                      : app.add_option(flag, words[i])->multi_option_policy(last));
+    }
+    app.add_subcommand("serve")->fallthrough();
+    CLI::App* check = app.add_subcommand("check-config")->fallthrough();
+    std::string file;
+    check->add_option("FILE", file);
+    app.require_subcommand(0, 1);
+
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::CallForHelp&) {
+        line.command = Command::help;
+        return line;
+    } catch (const CLI::CallForVersion&) {
+        line.command = Command::version;
+        return line;
+    } catch (const CLI::ArgumentMismatch& error) {
+        const std::string_view reason(error.what());  // begins with the flag and a colon
+        return base::fail(concat(reason.substr(0, reason.find(':')), ": a value must follow"));
+    } catch (const CLI::Error& error) {
+        return base::fail(std::string(error.what()));
+    }
+    if (const auto extras = app.remaining(true); !extras.empty()) return base::fail(unknown_word(extras.front()));
+    for (std::size_t i = 0; i < settings.size(); ++i) {
+        if (options[i]->count() > 0) line.settings.emplace_back(&settings[i], std::move(words[i]));
+    }
+    if (check->parsed()) {
+        line.command = Command::check_config;
+        if (!file.empty()) line.config_file = std::move(file);
+    }
+    return line;
+}
+
+std::string help_text() {
+    std::string text =
+        "Spillway, a WebSocket broadcast server that speaks the Pusher Channels protocol.\n"
+        "\n"
+        "Usage: spillway [serve] [flags]\n"
+        "       spillway check-config FILE\n"
+        "\n"
+        "Flags (a flag beats its environment variable, which beats the configuration file):\n";
+    append_entry(text, "--config FILE", "a TOML file with these names, and apps, in it", "none");
+    append_entry(text, "--app ID:KEY:SECRET", "an app that may be used; repeatable, replaces those of the file",
+                 "app-id:app-key:app-secret, for development");
+    for (const Setting& setting : server_settings()) {
+        append_entry(
+            text,
+            setting.operand.empty() ? concat("--", setting.name) : concat("--", setting.name, ' ', setting.operand),
+            setting.meaning, setting.standard);
+    }
+    append_entry(text, "--version", "print version and build, and leave", "");
+    append_entry(text, "-h, --help", "print this, and leave", "");
+    text +=
+        "\n"
+        "Every flag is an environment variable too: --ping-interval is SPILLWAY_PING_INTERVAL; several apps in "
+        "SPILLWAY_APP\n"
+        "are divided by spaces. In the file the same names stand under [server], with _ for -, and apps under "
+        "[[app]].\n"
+        "TIME is 30s, 500ms, 2m, 1h or a number of seconds; SIZE is 64KiB, 1MiB, 10kB or a number of bytes.\n";
+    return text;
+}
+
+std::string version_text() { return concat("spillway ", kVersion, " (", kBuildId, ')'); }
+
+}  // namespace spillway::server

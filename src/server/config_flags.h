@@ -1,0 +1,35 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// The command line, read but not yet laid over anything: which command, which settings in which words.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "server/config_settings.h"
+
+namespace spillway::server {
+
+enum class Command : std::uint8_t { serve, check_config, help, version };
+
+struct CommandLine {
+    Command command = Command::serve;
+    std::string config_file;                                       // empty = none named
+    std::vector<std::pair<const Setting*, std::string>> settings;  // as written, not checked
+    std::vector<std::string> apps;                                 // ID:KEY:SECRET, not checked
+};
+
+/// Reads what main() was given. Unknown flags and words are refused with the nearest known one.
+[[nodiscard]] base::Result<CommandLine> read_command_line(int argc, const char* const* argv);
+
+/// What --help prints.
+[[nodiscard]] std::string help_text();
+
+/// What --version prints: version and build id.
+[[nodiscard]] std::string version_text();
+
+}  // namespace spillway::server

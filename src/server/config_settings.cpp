@@ -1,0 +1,402 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/config_settings.h"
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <utility>
+
+#include "base/format.h"
+#include "base/log.h"
+#include "server/app_table.h"
+#include "server/config_values.h"
+
+namespace spillway::server {
+
+namespace {
+
+using base::concat;
+using base::fail;
+using Applied = base::Result<void>;
+using namespace std::chrono_literals;
+
+constexpr Milliseconds kTimeoutMin = 10ms;  // a tick of the timer wheel
+constexpr std::uint64_t kUnbounded = std::numeric_limits<std::uint64_t>::max();
+
+std::string quoted(std::string_view text) { return concat('\'', base::log::escaped(text, 100), '\''); }
+
+// ---- one kind of value each, with its bounds ------------------------------------------------------------------------
+
+template <class T>
+Applied keep(T& target, base::Result<T> parsed) {
+    if (!parsed) return fail(std::move(parsed).error());
+    target = *std::move(parsed);
+    return {};
+}
+
+Applied duration(Milliseconds& target, std::string_view text, Milliseconds least = kTimeoutMin) {
+    const auto parsed = parse_duration(text);
+    if (parsed && *parsed < least) return fail(concat(quoted(text), " is too short: at least ", least.count(), "ms"));
+    return keep(target, parsed);
+}
+
+Applied size(std::uint64_t& target, std::string_view text, std::uint64_t least, std::uint64_t most) {
+    const auto parsed = parse_size(text);
+    if (parsed && (*parsed < least || *parsed > most)) {
+        return fail(concat(quoted(text), " is out of range: ", size_text(least), " to ", size_text(most)));
+    }
+    return keep(target, parsed);
+}
+
+Applied count(std::uint64_t& target, std::string_view text, std::uint64_t least = 0, std::uint64_t most = kUnbounded) {
+    const auto parsed = parse_count(text);
+    if (parsed && (*parsed < least || *parsed > most)) {
+        return fail(concat(quoted(text), " is out of range: ", least, " to ", most));
+    }
+    return keep(target, parsed);
+}
+
+Applied port(std::uint16_t& target, std::string_view text) {
+    const auto parsed = parse_count(text);
+    if (!parsed || *parsed > 65'535) return fail(quoted(text) + " is not a port: 0 to 65535, 0 for any free one");
+    target = static_cast<std::uint16_t>(*parsed);
+    return {};
+}
+
+Applied switch_on(std::optional<bool>& target, std::string_view text) {
+    const auto parsed = parse_switch(text);
+    if (!parsed) return fail(parsed.error());
+    target = *parsed;
+    return {};
+}
+
+Applied cores(Config& config, std::string_view text) {
+    auto choice = parse_cores(text);
+    if (!choice) return fail(std::move(choice).error());
+    config.cores = choice->cores;
+    config.cpus = std::move(choice->cpus);
+    return {};
+}
+
+Applied activity_timeout(Config& config, std::string_view text) {
+    Milliseconds parsed{};
+    if (Applied applied = duration(parsed, text, 1s); !applied) return applied;
+    if (parsed % 1s != 0ms) return fail(quoted(text) + " is told to clients in whole seconds");
+    config.activity_timeout = parsed;
+    return {};
+}
+
+Applied echo_path(Config& config, std::string_view text) {
+    auto path = parse_path(text);
+    if (!path) return fail(std::move(path).error());
+    for (const std::string_view taken : {"/app", "/apps", "/feed"}) {
+        if (*path == taken || path->starts_with(concat(taken, '/'))) {
+            return fail(concat(quoted(text), " is taken: ", taken, "/ has a meaning of its own"));
+        }
+    }
+    config.echo_path = *std::move(path);
+    return {};
+}
+
+Applied log_level(Config& config, std::string_view text) {
+    if (!base::log::level_named(text))
+        return fail(quoted(text) + " is not a level: trace, debug, info, warn, error or off");
+    config.log_level = text;
+    return {};
+}
+
+Applied log_format(Config& config, std::string_view text) {
+    if (text != "text" && text != "json") return fail(quoted(text) + " is not a format: text or json");
+    config.log_format = text == "json" ? LogFormat::json : LogFormat::text;
+    return {};
+}
+
+Applied max_clients(Config& config, std::string_view text) {
+    if (Applied applied = count(config.max_clients, text); !applied) return applied;
+    config.max_clients_derived = false;
+    return {};
+}
+
+// ---- the tables -----------------------------------------------------------------------------------------------------
+
+constexpr Setting kServerSettings[] = {
+    {"host", "ADDRESS", "127.0.0.1 while no app is configured, else 0.0.0.0", "address to listen on",
+     [](ConfigDraft& d, std::string_view v) { return keep(d.config.host, parse_address(v)); }},
+    {"port", "PORT", "6001", "port for clients and the HTTP API; 0 takes any free one",
+     [](ConfigDraft& d, std::string_view v) { return port(d.config.port, v); }},
+    {"metrics-host", "ADDRESS", "127.0.0.1", "address for health, metrics and statistics",
+     [](ConfigDraft& d, std::string_view v) { return keep(d.config.metrics_host, parse_address(v)); }},
+    {"metrics-port", "PORT", "9601", "port for health, metrics and statistics",
+     [](ConfigDraft& d, std::string_view v) { return port(d.config.metrics_port, v); }},
+    {"cores", "N|LIST", "all available", "how many cores to use, or which CPUs (0,2,4; a single one: 3,)",
+     [](ConfigDraft& d, std::string_view v) { return cores(d.config, v); }},
+    {"client-events", "", "on for the development app alone", "apps that do not say accept client events",
+     [](ConfigDraft& d, std::string_view v) { return switch_on(d.client_events, v); }},
+    {"path-prefix", "PATH", "none", "what stands before every path, as in /live/app/KEY",
+     [](ConfigDraft& d, std::string_view v) { return keep(d.config.path_prefix, parse_path(v)); }},
+    {"max-clients", "N", "what the descriptor limit allows", "clients in all; 0 sets no limit",
+     [](ConfigDraft& d, std::string_view v) { return max_clients(d.config, v); }},
+    {"queue-messages", "N", "1024", "messages that may wait for one client",
+     [](ConfigDraft& d, std::string_view v) { return count(d.config.queue_messages, v, 1, 1'048'576); }},
+    {"queue-bytes", "SIZE", "1MiB", "bytes that may wait for one client",
+     [](ConfigDraft& d, std::string_view v) { return size(d.config.queue_bytes, v, kKiB, 1024 * kMiB); }},
+    {"overflow", "POLICY", "drop-newest", "drop-newest, drop-oldest, conflate or disconnect, when a client is too slow",
+     [](ConfigDraft& d, std::string_view v) { return keep(d.config.overflow, parse_overflow(v)); }},
+    {"socket-send-buffer", "SIZE", "256KiB", "the kernel's send buffer of one client",
+     [](ConfigDraft& d, std::string_view v) { return size(d.config.socket_send_buffer, v, 4 * kKiB, 1024 * kMiB); }},
+    {"ping-interval", "TIME", "30s", "silence of a client after which it is pinged",
+     [](ConfigDraft& d, std::string_view v) { return duration(d.config.ping_interval, v); }},
+    {"pong-timeout", "TIME", "10s", "how long a ping may stay unanswered",
+     [](ConfigDraft& d, std::string_view v) { return duration(d.config.pong_timeout, v); }},
+    {"read-timeout", "TIME", "60s", "silence after which a client is closed; at least ping interval + pong timeout",
+     [](ConfigDraft& d, std::string_view v) { return duration(d.config.read_timeout, v); }},
+    {"write-timeout", "TIME", "10s", "how long a client may take no byte of what waits for it",
+     [](ConfigDraft& d, std::string_view v) { return duration(d.config.write_timeout, v); }},
+    {"handshake-timeout", "TIME", "5s", "from accepting a connection to the end of its request head",
+     [](ConfigDraft& d, std::string_view v) { return duration(d.config.handshake_timeout, v); }},
+    {"drain-timeout", "TIME", "10s", "how long a stopping server takes to see its clients off",
+     [](ConfigDraft& d, std::string_view v) { return duration(d.config.drain_timeout, v, 0ms); }},
+    {"activity-timeout", "TIME", "120s", "silence after which Pusher clients are told to ping; whole seconds",
+     [](ConfigDraft& d, std::string_view v) { return activity_timeout(d.config, v); }},
+    {"max-message", "SIZE", "32KiB", "largest message from a client",
+     [](ConfigDraft& d, std::string_view v) { return size(d.config.max_message, v, 128, 256 * kMiB); }},
+    {"max-http-body", "SIZE", "1MiB", "largest body of an HTTP request",
+     [](ConfigDraft& d, std::string_view v) { return size(d.config.max_http_body, v, 128, 256 * kMiB); }},
+    {"max-header-bytes", "SIZE", "16KiB", "largest request head",
+     [](ConfigDraft& d, std::string_view v) { return size(d.config.max_header_bytes, v, kKiB, kHeaderBytesMax); }},
+    {"max-headers", "N", "100", "most header lines of a request",
+     [](ConfigDraft& d, std::string_view v) { return count(d.config.max_headers, v, 8, 1'000); }},
+    {"echo", "PATH", "off", "a WebSocket echo endpoint for conformance runs",
+     [](ConfigDraft& d, std::string_view v) { return echo_path(d.config, v); }},
+    {"log-level", "LEVEL", "info", "trace, debug, info, warn, error or off",
+     [](ConfigDraft& d, std::string_view v) { return log_level(d.config, v); }},
+    {"log-format", "FORMAT", "text", "text or json",
+     [](ConfigDraft& d, std::string_view v) { return log_format(d.config, v); }},
+};
+
+constexpr std::string_view kServerSettingsToCome[] = {"max-clients-per-ip", "memory-limit", "trusted-proxies",
+                                                      "take-over"};
+
+Applied origins(AppConfig& app, std::string_view text) {
+    app.allowed_origins.clear();
+    while (!text.empty()) {
+        const std::size_t comma = text.find(',');
+        const std::string_view one = text.substr(0, comma);
+        if (one.empty() || one.find_first_of(" \t\r\n") != std::string_view::npos) {
+            return fail(quoted(one) + " is not an origin like https://*.example.com");
+        }
+        app.allowed_origins.emplace_back(one);
+        text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
+    }
+    return {};
+}
+
+Applied overflow_of(AppConfig& app, std::string_view text) {
+    app.has_overflow = true;
+    return keep(app.overflow, parse_overflow(text));
+}
+
+Applied event_bytes(AppDraft& draft, std::string_view text) {
+    draft.has_event_bytes = true;
+    return size(draft.app.max_event_bytes, text, 1, 256 * kMiB);
+}
+
+Applied word(std::string& target, std::string_view text) {
+    target = text;
+    return {};
+}
+
+constexpr AppSetting kAppSettings[] = {
+    {"id", [](AppDraft& d, std::string_view v) { return word(d.app.id, v); }},
+    {"key", [](AppDraft& d, std::string_view v) { return word(d.app.key, v); }},
+    {"secret", [](AppDraft& d, std::string_view v) { return word(d.app.secret, v); }},
+    {"secret_file", [](AppDraft& d, std::string_view v) { return word(d.secret_file.emplace(), v); }},
+    {"secret_previous", [](AppDraft& d, std::string_view v) { return word(d.app.secret_previous, v); }},
+    {"enabled", [](AppDraft& d, std::string_view v) { return keep(d.app.enabled, parse_switch(v)); }},
+    {"client_events", [](AppDraft& d, std::string_view v) { return switch_on(d.client_events, v); }},
+    {"max_clients", [](AppDraft& d, std::string_view v) { return count(d.app.max_clients, v); }},
+    {"max_channels_per_client",
+     [](AppDraft& d, std::string_view v) { return count(d.app.max_channels_per_client, v); }},
+    {"max_event_bytes", [](AppDraft& d, std::string_view v) { return event_bytes(d, v); }},
+    {"max_channel_name",
+     [](AppDraft& d, std::string_view v) { return count(d.app.max_channel_name, v, 1, kChannelNameMax); }},
+    {"max_event_name",
+     [](AppDraft& d, std::string_view v) { return count(d.app.max_event_name, v, 1, kEventNameMax); }},
+    {"max_channels_per_event",
+     [](AppDraft& d, std::string_view v) { return count(d.app.max_channels_per_event, v, 1, kChannelsPerEventMax); }},
+    {"max_batch", [](AppDraft& d, std::string_view v) { return count(d.app.max_batch, v, 1, kBatchMax); }},
+    {"client_events_per_second",
+     [](AppDraft& d, std::string_view v) { return count(d.app.client_events_per_second, v); }},
+    {"allowed_origins", [](AppDraft& d, std::string_view v) { return origins(d.app, v); }},
+    {"strict_protocol", [](AppDraft& d, std::string_view v) { return keep(d.app.strict_protocol, parse_switch(v)); }},
+    {"overflow", [](AppDraft& d, std::string_view v) { return overflow_of(d.app, v); }},
+};
+
+constexpr std::string_view kAppSettingsToCome[] = {"subscription_count",
+                                                   "watchlist",
+                                                   "max_subscribes_per_second",
+                                                   "max_presence_members",
+                                                   "max_presence_member_bytes",
+                                                   "publishes_per_second",
+                                                   "require_authorization",
+                                                   "authorization_timeout",
+                                                   "cache_ttl",
+                                                   "high_priority_users",
+                                                   "webhook"};
+
+// ---- what must be right together ------------------------------------------------------------------------------------
+
+/// Ids and keys stand in paths and before a colon in signatures, so neither may need escaping or hold a colon.
+Applied check_name(std::string_view what, std::string_view name) {
+    constexpr std::string_view allowed =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()*+,;=@";
+    constexpr std::size_t kNameMax = 128;
+    if (name.size() > kNameMax) return fail(concat("the ", what, " of an app has at most ", kNameMax, " characters"));
+    const std::size_t bad = name.find_first_not_of(allowed);
+    if (bad == std::string_view::npos) return {};
+    return fail(concat("the ", what, ' ', quoted(name), " holds ", quoted(name.substr(bad, 1)),
+                       ", which cannot stand in a URL's path unescaped or divides fields"));
+}
+
+Applied check_app(const AppDraft& draft) {
+    const AppConfig& app = draft.app;
+    for (const auto& [what, value] :
+         {std::pair<std::string_view, const std::string&>{"id", app.id}, {"key", app.key}}) {
+        if (value.empty()) return fail(concat(draft.where, ": an app needs '", what, '\''));
+        if (const Applied named = check_name(what, value); !named)
+            return fail(concat(draft.where, ": ", named.error()));
+    }
+    if (app.secret.empty()) return fail(draft.where + ": an app needs 'secret' or 'secret_file'");
+    return {};
+}
+
+Applied check_apps(const std::vector<AppDraft>& apps) {
+    if (apps.size() > AppTable::kAppsMax) return fail(concat("at most ", AppTable::kAppsMax, " apps are possible"));
+    std::map<std::string_view, const AppDraft*> ids;
+    std::map<std::string_view, const AppDraft*> keys;
+    for (const AppDraft& draft : apps) {
+        if (Applied checked = check_app(draft); !checked) return checked;
+        if (const auto [same, added] = ids.emplace(draft.app.id, &draft); !added) {
+            return fail(
+                concat(draft.where, ": the app id ", quoted(draft.app.id), " is taken by ", same->second->where));
+        }
+        if (const auto [same, added] = keys.emplace(draft.app.key, &draft); !added) {
+            return fail(
+                concat(draft.where, ": the app key ", quoted(draft.app.key), " is taken by ", same->second->where));
+        }
+    }
+    return {};
+}
+
+AppConfig development_app() {
+    AppConfig app;
+    app.id = "app-id";
+    app.key = "app-key";
+    app.secret = "app-secret";
+    app.client_events = true;
+    return app;
+}
+
+void settle_apps(ConfigDraft& draft, CheckedConfig& checked) {
+    Config& config = checked.config;
+    config.development_app = draft.apps.empty();
+    if (config.development_app) {
+        config.apps.push_back(development_app());
+        config.apps.back().client_events = draft.client_events.value_or(true);
+    }
+    for (AppDraft& app : draft.apps) {
+        app.app.client_events = app.client_events.value_or(draft.client_events.value_or(false));
+        if (app.has_event_bytes && app.app.max_event_bytes > config.max_http_body) {
+            checked.notices.push_back(concat(app.where, ": max_event_bytes of ", size_text(app.app.max_event_bytes),
+                                             " cannot be reached: max-http-body is ", size_text(config.max_http_body)));
+        }
+        config.apps.push_back(std::move(app.app));
+    }
+    if (config.host.empty()) config.host = config.development_app ? "127.0.0.1" : "0.0.0.0";
+}
+
+void settle_read_timeout(CheckedConfig& checked) {
+    Config& config = checked.config;
+    const Milliseconds least = config.ping_interval + config.pong_timeout;
+    if (config.read_timeout >= least) return;
+    checked.notices.push_back(concat("read-timeout is raised from ", config.read_timeout.count(), "ms to ",
+                                     least.count(),
+                                     "ms: ping-interval + pong-timeout, or no client could answer in time"));
+    config.read_timeout = least;
+}
+
+bool is_any_address(std::string_view address) { return address == "0.0.0.0" || address == "::"; }
+
+Applied check_ports(const Config& config) {
+    if (config.port == 0 || config.port != config.metrics_port) return {};
+    if (config.host != config.metrics_host && !is_any_address(config.host) && !is_any_address(config.metrics_host))
+        return {};
+    return fail(concat("port and metrics-port are both ", config.port, ": they must differ"));
+}
+
+}  // namespace
+
+std::span<const Setting> server_settings() { return kServerSettings; }
+std::span<const AppSetting> app_settings() { return kAppSettings; }
+
+const Setting* find_setting(std::string_view name) {
+    const auto found = std::find_if(std::begin(kServerSettings), std::end(kServerSettings),
+                                    [name](const Setting& s) { return s.name == name; });
+    return found == std::end(kServerSettings) ? nullptr : found;
+}
+
+bool is_server_setting_to_come(std::string_view name) {
+    return std::find(std::begin(kServerSettingsToCome), std::end(kServerSettingsToCome), name) !=
+           std::end(kServerSettingsToCome);
+}
+
+bool is_app_setting_to_come(std::string_view key) {
+    return std::find(std::begin(kAppSettingsToCome), std::end(kAppSettingsToCome), key) != std::end(kAppSettingsToCome);
+}
+
+std::string key_name(std::string_view flag_name) {
+    std::string key(flag_name);
+    std::replace(key.begin(), key.end(), '-', '_');
+    return key;
+}
+
+std::string variable_name(std::string_view flag_name) {
+    std::string name = "SPILLWAY_" + key_name(flag_name);
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
+    return name;
+}
+
+base::Result<AppDraft> parse_app(std::string_view text, std::string where) {
+    // The text holds a secret: no message repeats it.
+    const std::size_t first = text.find(':');
+    const std::size_t second = first == std::string_view::npos ? first : text.find(':', first + 1);
+    if (second == std::string_view::npos || text.find(':', second + 1) != std::string_view::npos) {
+        return fail(concat(where,
+                           ": an app is written ID:KEY:SECRET, three parts with a colon between them"
+                           " (a secret with a colon in it can stand in the configuration file)"));
+    }
+    AppDraft draft;
+    draft.where = std::move(where);
+    draft.app.id = text.substr(0, first);
+    draft.app.key = text.substr(first + 1, second - first - 1);
+    draft.app.secret = text.substr(second + 1);
+    if (draft.app.id.empty() || draft.app.key.empty() || draft.app.secret.empty()) {
+        return fail(draft.where + ": an app is written ID:KEY:SECRET, and none of the three may be empty");
+    }
+    if (Applied checked = check_app(draft); !checked) return fail(std::move(checked).error());
+    return draft;
+}
+
+base::Result<CheckedConfig> finish(ConfigDraft draft) {
+    if (Applied checked = check_apps(draft.apps); !checked) return fail(std::move(checked).error());
+    CheckedConfig result;
+    result.config = std::move(draft.config);
+    settle_apps(draft, result);
+    settle_read_timeout(result);
+    if (Applied checked = check_ports(result.config); !checked) return fail(std::move(checked).error());
+    return result;
+}
+
+}  // namespace spillway::server

@@ -1,0 +1,224 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/core.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/assert.h"
+
+namespace spillway::server {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// Envelopes handled between looks at anything else.
+constexpr std::size_t kMeshBudget = 1024;
+/// A core turns at least this often, so that a stuck one can be told from an idle one.
+constexpr milliseconds kRestMax{500};
+/// With something waiting for room elsewhere, a core looks again this soon: room does not wake anybody.
+constexpr milliseconds kRestWhileBlocked{1};
+constexpr milliseconds kRestWhileDraining{5};
+constexpr milliseconds kGaugesEvery{100};
+
+}  // namespace
+
+Core::Core(const CoreSetup& setup)
+    : id(setup.id),
+      cores(setup.mesh.cores()),
+      send_batch(setup.send_batch),
+      config(setup.config),
+      apps(setup.apps),
+      quotas(setup.quotas),
+      ring(setup.ring),
+      clock(setup.clock),
+      random(setup.random),
+      stats(setup.stats),
+      ops(setup.ops),
+      now(setup.clock.now()),
+      port(setup.mesh, setup.id),
+      blocks(setup.id, setup.mesh.endpoints()),
+      holds(blocks),
+      channels(setup.mesh.cores()),
+      clients(setup.clients_max),
+      timers(base::TimerWheel::kTickDefault, base::TimerWheel::kBucketsDefault, now),
+      sender(*this),
+      fanout(*this),
+      membership(*this),
+      home(*this),
+      publisher(*this),
+      life(*this),
+      http(*this),
+      ws(*this),
+      pusher(*this),
+      publishing(*this),
+      drain(*this),
+      mesh_(setup.mesh) {
+    listeners_[0] = setup.listener;
+    listeners_[1] = setup.ops_listener;
+}
+
+Core::~Core() = default;
+
+void Core::begin() {
+    for (std::uint32_t which = 0; which < listeners_.size(); ++which)
+        if (listeners_[which] >= 0) life.arm_accept(listeners_[which], which);
+    stats.last_turn_ms.set(static_cast<std::uint64_t>(
+        std::chrono::duration_cast<milliseconds>(clock.now().time_since_epoch()).count()));
+}
+
+void Core::run() {
+    const int fault = ring.start();
+    SPILLWAY_ASSERT(fault == 0);
+    begin();
+    while (!stopped_) {
+        const base::Duration rest = turn();
+        if (rest == base::Duration::zero() || !port.may_sleep()) {
+            ring.wait(base::Duration::zero());
+            continue;
+        }
+        ring.wait(rest);
+        port.awake();
+    }
+}
+
+base::Duration Core::turn() {
+    now = clock.now();
+    stats.turns.add();
+    stats.last_turn_ms.set(static_cast<std::uint64_t>(
+        std::chrono::duration_cast<milliseconds>(now.time_since_epoch()).count()));
+
+    // 1. What the kernel finished: bytes in become work. First, so that what it leaves is seen to in this same turn.
+    bool busy = take_completions();
+    // 2. Timeouts, after activity was seen.
+    timers.advance(now, [this](std::uint32_t slot) { life.timer_fired(slot); });
+    drain.step();
+    // 3. Other cores, and this one's messages to itself: joins, publications, broadcasts, until nothing comes any more.
+    home.resume();
+    busy |= drain_mesh();
+    home.send_credit();
+    // 4. To other cores before our own fan-out: they work at the same time.
+    port.flush();
+    // 5. One slice of broadcasts to local subscribers.
+    fanout.run();
+    // 6. One send per client that gained something else.
+    sender.flush_dirty();
+    // 7. Clients that had to wait, where there is room again; receives that ran out of buffers, which are back by now.
+    life.resume_paused();
+    life.rearm_starved();
+    life.rearm_accepts();
+    sender.flush_dirty();
+    life.free_doomed();
+    send_returns();
+    port.flush();
+    stats.loop_lag.record(clock.now() - now);
+    return may_rest(busy);
+}
+
+base::Duration Core::may_rest(bool busy) {
+    const bool work = busy || fanout.busy() || !deferred_.empty() || !port.inbox_empty();
+    if (!work || now >= gauges_due_) publish_gauges();
+    if (work) return base::Duration::zero();
+    base::Duration rest = kRestMax;
+    if (const auto due = timers.next_due()) rest = std::min(rest, std::max(*due - clock.now(), base::Duration(milliseconds{1})));
+    if (port.outbox_waiting() || home.waiting() || life.paused() != 0) rest = std::min<base::Duration>(rest, kRestWhileBlocked);
+    if (drain.active()) rest = std::min<base::Duration>(rest, kRestWhileDraining);
+    return rest;
+}
+
+bool Core::take_completions() {
+    bool any = false;
+    handling_.swap(deferred_);
+    for (const io::Completion& done : handling_) dispatch(done);
+    any |= !handling_.empty();
+    handling_.clear();
+    // One round: what arrives while these are handled is for the next turn, after the others had theirs.
+    std::array<io::Completion, 256> completions;
+    const std::size_t n = ring.take(completions);
+    for (std::size_t i = 0; i < n; ++i) dispatch(completions[i]);
+    return any || n == completions.size();
+}
+
+void Core::dispatch(const io::Completion& done) {
+    switch (done.token.op) {
+        case io::Op::accept: life.accepted(done); break;
+        case io::Op::recv: life.received(done); break;
+        case io::Op::send_wait: sender.send_wait_done(done); break;
+        case io::Op::send_now:
+        case io::Op::wake:
+        case io::Op::none: SPILLWAY_ASSERT(false); break;
+    }
+}
+
+bool Core::drain_mesh() {
+    std::size_t total = 0;
+    while (total < kMeshBudget) {
+        const std::size_t n = port.drain(kMeshBudget - total, [this](CoreId from, const Envelope& e) { receive(from, e); });
+        if (n == 0) return false;
+        total += n;
+    }
+    return true;
+}
+
+namespace {
+template <class... F>
+struct Overload : F... {
+    using F::operator()...;
+};
+}  // namespace
+
+void Core::receive(CoreId from, const Envelope& envelope) {
+    std::visit(Overload{
+                   [&](const Join& e) { home.join(from, e); },
+                   [&](const Leave& e) { home.leave(from, e); },
+                   [&](const Joined& e) { membership.joined(e); },
+                   [&](const Publish& e) { home.publish(from, e); },
+                   [&](const Sequenced& e) { http.sequenced(e); },
+                   [&](const Credit& e) { port.take_credit(from, e.count); },
+                   [&](const Broadcast& e) { fanout.gather(e); },
+                   [&](const Returns& e) { blocks.accept_returns(e.list); },
+                   [&](const Signal& e) {
+                       switch (e.what) {
+                           case Signal::What::drain: drain.begin(); break;
+                           case Signal::What::force: drain.force(); break;
+                           case Signal::What::stop: stopped_ = true; break;
+                           case Signal::What::drained: break;
+                       }
+                   },
+               },
+               envelope);
+}
+
+void Core::send_returns() {
+    if (!blocks.has_returns()) return;
+    for (std::size_t owner = 0; owner < cores; ++owner)
+        if (pubsub::Block* list = blocks.take_returns(static_cast<CoreId>(owner)))
+            port.send(static_cast<CoreId>(owner), Returns{list});
+}
+
+void Core::publish_gauges() {
+    gauges_due_ = now + kGaugesEvery;
+    stats.queued_messages.set(static_cast<std::int64_t>(sender.queued_messages()));
+    stats.queued_bytes.set(static_cast<std::int64_t>(sender.queued_bytes()));
+    stats.block_bytes.set(static_cast<std::int64_t>(blocks.bytes_live() + blocks.bytes_kept()));
+    stats.client_bytes.set(static_cast<std::int64_t>(clients.memory_bytes() + sender.outflow_bytes() + ws.bytes_held()));
+    stats.mesh_depth.set(static_cast<std::int64_t>(port.depth()));
+    const io::RingFigures f = ring.figures();
+    stats.ring_enters.set(f.enters);
+    stats.ring_sqes.set(f.sqes);
+    stats.ring_cqes.set(f.cqes);
+    stats.ring_overflows.set(f.overflows);
+    stats.ring_no_buffers.set(f.no_buffers);
+    stats.ring_send_again.set(f.send_again);
+    stats.ring_send_short.set(f.send_short);
+    stats.ring_wakes.set(f.wakes);
+}
+
+void Core::check_invariants() {
+    channels.check_invariants();
+    home.channels().check_invariants();
+    life.check_invariants();
+    sender.check_invariants();
+}
+
+}  // namespace spillway::server

@@ -1,0 +1,143 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// One core: one thread, one ring, its clients and its share of the channels. Core puts the parts together and turns the
+// loop; each part is its own file and reaches the others through it. Nothing here is shared with another thread but the
+// mesh, the quotas and the statistics, each of which says how.
+//
+// run() is the whole loop; turn() is one round of it without the sleep, which is all the simulation needs.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include <spillway/config.h>
+#include <spillway/ids.h>
+
+#include "base/clock.h"
+#include "base/slab.h"
+#include "base/timer_wheel.h"
+#include "crypto/random.h"
+#include "io/ring.h"
+#include "pubsub/block_pool.h"
+#include "pubsub/local_channels.h"
+#include "pubsub/message.h"
+#include "server/app_table.h"
+#include "server/client.h"
+#include "server/drain.h"
+#include "server/fanout.h"
+#include "server/home.h"
+#include "server/http_front.h"
+#include "server/lifecycle.h"
+#include "server/membership.h"
+#include "server/mesh.h"
+#include "server/ops.h"
+#include "server/publisher.h"
+#include "server/publisher_front.h"
+#include "server/pusher_front.h"
+#include "server/quotas.h"
+#include "server/sender.h"
+#include "server/stats.h"
+#include "server/ws_front.h"
+
+namespace spillway::server {
+
+/// What a core is given. References outlive it.
+struct CoreSetup {
+    CoreId id = 0;
+    const Config& config;
+    const AppTable& apps;
+    Quotas& quotas;
+    Mesh& mesh;
+    io::Ring& ring;
+    const base::Clock& clock;
+    crypto::Random& random;
+    Stats& stats;
+    const Ops& ops;
+    int listener = -1;      // main port; the core closes it when it drains
+    int ops_listener = -1;  // metrics port; -1 on all cores but one
+    std::size_t clients_max = 1U << 20;
+    std::size_t send_batch = kSendBatch;  // 1 to kSendBatch; the simulation takes a small one, so that slices end early
+};
+
+class Core {
+public:
+    explicit Core(const CoreSetup& setup);
+    ~Core();
+    Core(const Core&) = delete;
+    Core& operator=(const Core&) = delete;
+
+    /// Takes the ring into use and serves until the control thread says stop. The thread's whole life.
+    void run();
+    /// Arms the listeners. Called by run(); the simulation calls it itself.
+    void begin();
+    /// One round of the loop: everything that can be done now. Returns how long the core could sleep (0: not at all).
+    [[nodiscard]] base::Duration turn();
+    [[nodiscard]] bool stopped() const { return stopped_; }
+
+    /// Asserts what must hold between turns. For tests.
+    void check_invariants();
+
+    // Fixed after construction.
+    const CoreId id;
+    const std::size_t cores;
+    const std::size_t send_batch;
+    const Config& config;
+    const AppTable& apps;
+    Quotas& quotas;
+    io::Ring& ring;
+    const base::Clock& clock;
+    crypto::Random& random;
+    Stats& stats;
+    const Ops& ops;
+
+    // This core's state, used by the parts below.
+    base::Instant now;  // of this turn; the parts do not ask the clock again but to bound a slice
+    MeshPort port;
+    pubsub::BlockPool blocks;
+    pubsub::Holds holds;
+    pubsub::LocalChannels channels;
+    base::Slab<Client> clients;
+    base::TimerWheel timers;
+
+    // The parts, each a role of the core.
+    Sender sender;          // bytes of clients to the ring
+    Fanout fanout;          // broadcasts to local subscribers
+    Membership membership;  // clients in channels, local side
+    Home home;              // order of the channels that live here
+    Publisher publisher;    // publications on their way to their homes
+    Lifecycle life;         // from accept to the freed slot
+    HttpFront http;         // requests before and without upgrade
+    WsFront ws;             // WebSocket messages in
+    PusherFront pusher;     // what Pusher clients say
+    PublisherFront publishing;  // what publisher WebSockets say
+    Drain drain;            // the orderly end
+
+    /// The live client of a packed id, or nullptr if that life is over.
+    [[nodiscard]] Client* find(std::uint64_t packed) {
+        const ClientId client = ClientId::unpack(packed);
+        return client.core == id ? clients.find(client.slot, client.generation) : nullptr;
+    }
+
+    /// Keeps a completion that a batch of sends took off the ring for somebody else, for the next turn.
+    void defer(const io::Completion& completion) { deferred_.push_back(completion); }
+
+private:
+    bool take_completions();
+    void dispatch(const io::Completion& completion);
+    bool drain_mesh();
+    void receive(CoreId from, const Envelope& envelope);
+    void send_returns();
+    void publish_gauges();
+    [[nodiscard]] base::Duration may_rest(bool busy);
+
+    Mesh& mesh_;
+    std::array<int, 2> listeners_{-1, -1};  // main, metrics
+    std::vector<io::Completion> deferred_;
+    std::vector<io::Completion> handling_;
+    base::Instant gauges_due_{};
+    bool stopped_ = false;
+};
+
+}  // namespace spillway::server

@@ -1,0 +1,44 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// The orderly end of one core: no new connections, what is queued is flushed, clients are sent away spread over time
+// (Pusher 4200, Feed 1012) so that they do not all come back at once; at the deadline whoever is left is cut.
+//
+// Thread: the core.
+#pragma once
+
+#include <cstdint>
+
+#include "base/clock.h"
+#include "server/client.h"
+
+namespace spillway::server {
+
+class Core;
+
+class Drain {
+public:
+    explicit Drain(Core& core) : core_(core) {}
+
+    void begin();
+    /// Cuts whoever is left, now.
+    void force();
+    /// Sends away as many as are due; says so to the control thread when none is left. Once per turn.
+    void step();
+    [[nodiscard]] bool active() const { return active_; }
+
+private:
+    void send_away(Client& client, bool late);
+
+    Core& core_;
+    bool active_ = false;
+    bool forced_ = false;
+    bool told_ = false;
+    base::Instant began_{};
+    base::Instant deadline_{};
+    base::Duration spread_{};
+    std::uint32_t slots_ = 0;   // to go through
+    std::uint32_t next_ = 0;
+};
+
+}  // namespace spillway::server

@@ -1,0 +1,117 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// What crosses between cores: small trivially copyable structs, with a block behind a pointer where bytes go along. Who
+// receives a block holds one count of it.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <variant>
+
+#include <spillway/errors.h>
+#include <spillway/ids.h>
+#include <spillway/message.h>
+
+#include "pubsub/block_pool.h"
+#include "pubsub/channel_key.h"
+#include "pubsub/message.h"
+
+namespace spillway::server {
+
+/// A channel's name on its way to the home core.
+struct NameBlock : pubsub::Block {
+    std::uint64_t hash = 0;
+    AppIndex app = 0;
+    std::uint32_t size = 0;
+
+    [[nodiscard]] char* text() { return reinterpret_cast<char*>(this + 1); }
+    [[nodiscard]] pubsub::ChannelKey key() { return {hash, app, {text(), size}}; }
+};
+
+/// A publication that has no order yet: one body for all its channels. Held once per home core concerned.
+struct PublishBody : pubsub::Block {
+    struct Target {
+        std::uint64_t hash = 0;
+        std::uint32_t at = 0;  // of the channel's name, behind the targets
+        std::uint32_t size = 0;
+    };
+    struct Text {
+        std::uint32_t at = 0;
+        std::uint32_t size = 0;
+    };
+
+    std::uint64_t exclude = 0;  // packed ClientId; 0 = nobody
+    AppIndex app = 0;
+    Priority priority = Priority::normal;
+    bool data_is_json = false;  // true: the data's own JSON text (client events); false: a string to be encoded as one
+    std::uint16_t targets = 0;
+    Text event;
+    Text data;
+    Text user_id;               // empty = none
+
+    [[nodiscard]] Target* target_list() { return reinterpret_cast<Target*>(this + 1); }
+    [[nodiscard]] char* texts() { return reinterpret_cast<char*>(target_list() + targets); }
+    [[nodiscard]] std::string_view text(Text t) { return {texts() + t.at, t.size}; }
+    [[nodiscard]] pubsub::ChannelKey key(std::uint16_t target) {
+        const Target& t = target_list()[target];
+        return {t.hash, app, {texts() + t.at, t.size}};
+    }
+};
+
+/// Subscribing core -> home. `name` with the first join of this local id only.
+struct Join {
+    std::uint64_t client = 0;  // packed
+    LocalChannelId local;
+    NameBlock* name = nullptr;
+    std::uint32_t nonce = 0;
+    WireForm form = WireForm::pusher;
+};
+/// Subscribing core -> home; follows its join on the same ring, even while that is pending.
+struct Leave {
+    LocalChannelId local;
+    WireForm form = WireForm::pusher;
+};
+/// Home -> subscribing core, in line with the broadcasts.
+struct Joined {
+    std::uint64_t client = 0;
+    std::uint64_t first_seq = 0;
+    LocalChannelId local;
+    std::uint32_t nonce = 0;
+};
+/// Publishing core -> home: one target of the body.
+struct Publish {
+    PublishBody* body = nullptr;
+    std::uint64_t reply_to = 0;  // packed ClientId that waits for Sequenced; 0 = nobody
+    std::uint32_t request = 0;
+    std::uint16_t target = 0;
+};
+/// Home -> publishing core: the publication has its place in the order.
+struct Sequenced {
+    std::uint64_t reply_to = 0;
+    std::uint32_t request = 0;
+};
+/// Home -> publishing core: so many publications were taken, as many more may come.
+struct Credit {
+    std::uint32_t count = 0;
+};
+/// Home -> subscribing core. `expected`: the core's subscribers as the home counted them when it sequenced.
+struct Broadcast {
+    pubsub::Message* message = nullptr;
+    LocalChannelId local;
+    std::uint32_t expected = 0;
+};
+/// Last holder -> owner: blocks to be used again.
+struct Returns {
+    pubsub::Block* list = nullptr;
+};
+/// Between the control thread and the cores.
+struct Signal {
+    enum class What : std::uint8_t { drain, force, stop, drained };
+    What what = What::drain;
+};
+
+using Envelope = std::variant<Join, Leave, Joined, Publish, Sequenced, Credit, Broadcast, Returns, Signal>;
+static_assert(std::is_trivially_copyable_v<Envelope> && sizeof(Envelope) <= 48);
+
+}  // namespace spillway::server

@@ -1,0 +1,137 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/fanout.h"
+
+#include "base/assert.h"
+#include "server/core.h"
+
+namespace spillway::server {
+namespace {
+
+/// A slice ends when this much time has gone into it, looked at once per batch of sends, so that pings, closes and
+/// other cores wait about 2 ms at most.
+constexpr std::chrono::microseconds kSlice{1000};
+
+}  // namespace
+
+void Fanout::gather(const Broadcast& broadcast) {
+    core_.stats.broadcast_taken.add(broadcast.expected);
+    pubsub::Message* message = broadcast.message;
+    Channel* channel = core_.channels.get(broadcast.local);
+    const std::uint32_t here = channel == nullptr ? 0 : channel->live;
+    // Who left since the home counted. The home runs behind this core, never ahead of it.
+    SPILLWAY_ASSERT(broadcast.expected >= here);
+    core_.stats.count_drop(DropReason::unsubscribed, message->priority, broadcast.expected - here);
+    if (here == 0) {
+        core_.blocks.release(message);
+        return;
+    }
+    channel->gathered.push_back(core_.holds.take(message));
+    queue(*channel, message->priority == Priority::urgent);
+}
+
+void Fanout::queue(Channel& channel, bool urgent) {
+    using Queued = Channel::Queued;
+    if (channel.queued == Queued::urgent || (channel.queued == Queued::normal && !urgent)) return;
+    channel.queued = urgent ? Queued::urgent : Queued::normal;
+    (urgent ? urgent_ : normal_).push_back(pubsub::LocalChannels::id_of(channel));
+}
+
+Fanout::Channel* Fanout::next_job() {
+    while (busy()) {
+        const bool urgent = !urgent_.empty();
+        auto& jobs = urgent ? urgent_ : normal_;
+        Channel* channel = core_.channels.get(jobs.front());
+        jobs.pop_front();
+        if (channel == nullptr) continue;
+        // A job that became urgent meanwhile is in both queues; it counts in the urgent one.
+        if (channel->queued != (urgent ? Channel::Queued::urgent : Channel::Queued::normal)) continue;
+        // Left over from such a change, and the channel is queued anew: its pass is being settled already.
+        if (channel->pass.active() && channel->pass.cursor == channel->pass.end) continue;
+        return channel;
+    }
+    return nullptr;
+}
+
+void Fanout::run() {
+    if (!busy()) return;
+    core_.stats.slices.add();
+    const base::Instant end = core_.clock.now() + kSlice;
+    while (Channel* channel = next_job()) {
+        if (!channel->pass.active()) core_.channels.begin_pass(*channel, kJoinBytesMax);
+        walk(*channel);
+        if (channel->pass.cursor == channel->pass.end) {
+            ending_.push_back(channel);
+        } else {
+            const bool urgent = channel->queued == Channel::Queued::urgent;
+            (urgent ? urgent_ : normal_).push_back(pubsub::LocalChannels::id_of(*channel));
+        }
+        if (!core_.sender.batch_full()) continue;
+        settle_batch();
+        if (core_.clock.now() >= end) break;
+    }
+    settle_batch();
+}
+
+void Fanout::walk(Channel& channel) {
+    pubsub::PassState& pass = channel.pass;
+    while (pass.cursor < pass.end && !core_.sender.batch_full()) {
+        const pubsub::Subscriber subscriber = channel.subscribers[pass.cursor++];
+        if (!subscriber.is_gone()) serve(channel, subscriber);
+    }
+}
+
+void Fanout::serve(Channel& channel, const pubsub::Subscriber& subscriber) {
+    Client& client = core_.clients[subscriber.slot];
+    const pubsub::PassState& pass = channel.pass;
+    const bool whole = subscriber.first_seq <= pass.messages.front()->message->seq && !pass.excludes;
+    // With other channels hot in this turn, what they have for the same client goes out as one send at its end.
+    const bool shared = busy() && client.subscriptions.size() > 1;
+    if (whole && !shared && core_.sender.ready(client)) {
+        core_.sender.add_direct(client, channel, pubsub::LocalChannels::pass_bytes(channel, wire_form(client.kind)));
+        return;
+    }
+    offer_each(channel, subscriber, client);
+}
+
+void Fanout::offer_each(Channel& channel, const pubsub::Subscriber& subscriber, Client& client) {
+    const LocalChannelId id = pubsub::LocalChannels::id_of(channel);
+    for (pubsub::Held* held : channel.pass.messages) {
+        const pubsub::Message& message = *held->message;
+        if (message.seq < subscriber.first_seq) continue;
+        if (message.exclude != 0 && message.exclude == client.id) {
+            core_.stats.excluded.add();
+        } else if (client.state == ClientState::open) {
+            core_.sender.offer(client, id, held);
+        } else {
+            core_.stats.count_drop(DropReason::client_closed, message.priority);
+        }
+    }
+}
+
+void Fanout::settle_batch() {
+    core_.sender.finish();
+    for (Channel* channel : ending_) finish_pass(*channel);
+    ending_.clear();
+}
+
+void Fanout::finish_pass(Channel& channel) {
+    const base::Instant done = core_.clock.now();
+    core_.channels.end_pass(
+        channel,
+        [&](pubsub::Held* held) {
+            core_.stats.broadcast.record(done - held->message->sequenced_at);
+            core_.holds.release(held);
+        },
+        [&](std::uint32_t slot, std::uint32_t back, std::uint32_t index) {
+            core_.clients[slot].subscriptions[back].index = index;
+        });
+    channel.queued = Channel::Queued::no;
+    if (!channel.gathered.empty()) {
+        queue(channel, channel.gathered.front()->message->priority == Priority::urgent);
+    } else {
+        core_.channels.close_if_unused(channel);
+    }
+}
+
+}  // namespace spillway::server

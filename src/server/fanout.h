@@ -1,0 +1,57 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Broadcasts to this core's subscribers: the hot path. Messages gather per channel; a job is a cursor over the channel's
+// subscribers with everything gathered joined into one buffer. Jobs run in slices, urgent first, round robin, so that one
+// channel of a million does not hold up a channel of ten; what comes meanwhile gathers for the next pass: the
+// busier the core, the more each send carries. A lone message leaves at once.
+//
+// Thread: the core.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include <spillway/ids.h>
+
+#include "base/clock.h"
+#include "pubsub/local_channels.h"
+#include "server/client.h"
+#include "server/envelope.h"
+
+namespace spillway::server {
+
+class Core;
+
+class Fanout {
+public:
+    explicit Fanout(Core& core) : core_(core) {}
+
+    /// A sequenced message for a local channel: gathers it and queues a job.
+    void gather(const Broadcast& broadcast);
+
+    /// Runs jobs until none is left or the slice is over.
+    void run();
+
+    [[nodiscard]] bool busy() const { return !urgent_.empty() || !normal_.empty(); }
+    [[nodiscard]] std::size_t jobs() const { return urgent_.size() + normal_.size(); }
+
+private:
+    using Channel = pubsub::LocalChannel;
+
+    void queue(Channel& channel, bool urgent);
+    [[nodiscard]] Channel* next_job();
+    void walk(Channel& channel);
+    void serve(Channel& channel, const pubsub::Subscriber& subscriber);
+    void offer_each(Channel& channel, const pubsub::Subscriber& subscriber, Client& client);
+    void settle_batch();
+    void finish_pass(Channel& channel);
+
+    Core& core_;
+    std::deque<LocalChannelId> urgent_;
+    std::deque<LocalChannelId> normal_;
+    std::vector<Channel*> ending_;  // walked to the end, their last sends not settled yet
+};
+
+}  // namespace spillway::server

@@ -1,0 +1,315 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/http_front.h"
+
+#include <array>
+
+#include "protocol/auth.h"
+#include "protocol/errors.h"
+#include "pubsub/channel_name.h"
+#include "server/core.h"
+
+namespace spillway::server {
+namespace {
+
+constexpr std::size_t kSpareExchanges = 64;
+/// A client that pipelines without reading its answers is not served further until it does.
+constexpr std::size_t kUnreadMax = 256 * kKiB;
+
+constexpr http::Header kRetryAfter[] = {{"Retry-After", "1"}};
+
+bool is_get(const http::Request& request) { return request.method == "GET" || request.method == "HEAD"; }
+
+}  // namespace
+
+HttpFront::HttpFront(Core& core) : core_(core), api_(core) {}
+
+void HttpFront::lend(Client& client) {
+    if (spare_.empty()) {
+        const http::Limits limits{core_.config.max_header_bytes, core_.config.max_headers, core_.config.max_http_body};
+        spare_.push_back(std::make_unique<HttpExchange>(limits));
+    }
+    client.http = spare_.back().release();
+    spare_.pop_back();
+    ++lent_;
+    if (client.opened == base::Instant{}) client.opened = core_.now;
+    core_.life.watch(client);
+}
+
+void HttpFront::give_back(Client& client) {
+    if (client.http == nullptr) return;
+    std::unique_ptr<HttpExchange> exchange(client.http);
+    client.http = nullptr;
+    --lent_;
+    exchange->parser.reset();
+    exchange->endpoint = Endpoint::other;
+    if (spare_.size() < kSpareExchanges) spare_.push_back(std::move(exchange));
+}
+
+void HttpFront::feed(Client& client, std::span<const std::byte> bytes) {
+    while (!bytes.empty() && step(client, bytes)) {
+        if (client.state != ClientState::open) return;
+        if (is_websocket(client.kind) && !client.awaiting) {
+            core_.ws.feed(client, bytes);
+            return;
+        }
+        const bool unread = client.out != nullptr && client.out->bytes() > kUnreadMax;
+        if (client.awaiting || unread) {
+            core_.life.hold_input(client, bytes);
+            return;
+        }
+    }
+}
+
+bool HttpFront::step(Client& client, std::span<const std::byte>& bytes) {
+    if (client.http == nullptr) lend(client);
+    HttpExchange& exchange = *client.http;
+    std::size_t consumed = 0;
+    const http::Outcome outcome = exchange.parser.feed(bytes, consumed);
+    bytes = bytes.subspan(consumed);
+    switch (outcome) {
+        case http::Outcome::need_more: return false;
+        case http::Outcome::head_complete_expecting_continue:
+            scratch_.clear();
+            http::write_continue(scratch_);
+            core_.sender.stream(client, scratch_);
+            return true;
+        case http::Outcome::error:
+            exchange.keep_alive = false;
+            exchange.head_only = false;
+            respond_text(client, exchange.parser.status(), exchange.parser.reason());
+            return false;
+        case http::Outcome::complete: break;
+    }
+    handle(client);
+    return true;
+}
+
+void HttpFront::handle(Client& client) {
+    HttpExchange& exchange = *client.http;
+    const http::Request& request = exchange.parser.request();
+    exchange.keep_alive = request.keep_alive && !core_.drain.active();
+    exchange.head_only = request.method == "HEAD";
+    exchange.minor_version = request.minor_version;
+    const http::TargetError error = exchange.target.parse(request.path, request.query);
+    if (error != http::TargetError::none) {
+        respond_text(client, 400, http::to_string(error));
+        return;
+    }
+    if (client.kind == ClientKind::ops) {
+        exchange.endpoint = Endpoint::ops;
+        handle_ops(client, request);
+        return;
+    }
+    std::string_view path = request.path;
+    const std::string_view prefix = core_.config.path_prefix;
+    if (!prefix.empty()) {
+        if (!path.starts_with(prefix)) {
+            respond_text(client, 404, "Nothing is served at this path.");
+            return;
+        }
+        path.remove_prefix(prefix.size());
+        static_cast<void>(exchange.target.parse(path, request.query));
+    }
+    route(client, request, path);
+}
+
+void HttpFront::route(Client& client, const http::Request& request, std::string_view path) {
+    HttpExchange& exchange = *client.http;
+    const auto segments = exchange.target.segments();
+    if (segments.size() == 2 && segments[0] == "app" && !segments[1].empty()) {
+        exchange.endpoint = Endpoint::upgrade;
+        upgrade_pusher(client, request, segments[1]);
+    } else if (segments.size() == 2 && segments[0] == "feed") {
+        exchange.endpoint = Endpoint::upgrade;
+        upgrade_feed(client, request, segments[1]);
+    } else if (segments.size() >= 3 && segments[0] == "apps") {
+        api_.handle(client, request, path);
+    } else if (!core_.config.echo_path.empty() && path == core_.config.echo_path) {
+        exchange.endpoint = Endpoint::upgrade;
+        upgrade_echo(client, request);
+    } else {
+        respond_text(client, 404, "Nothing is served at this path.");
+    }
+}
+
+// ---- upgrades
+
+bool HttpFront::check_upgrade(Client& client, const http::Request& request) {
+    const auto fields = ws::upgrade_fields(request.method, request.minor_version, request.headers);
+    const auto checked = ws::check_upgrade(fields);
+    if (!checked) {
+        const http::Header version[] = {{"Sec-WebSocket-Version", "13"}};
+        client.http->keep_alive = false;
+        respond_text(client, checked.error().status, checked.error().reason,
+                     checked.error().status == 426 ? std::span<const http::Header>(version) : std::span<const http::Header>());
+        return false;
+    }
+    client.http->accept_key = checked->accept_key;
+    client.http->subprotocol = checked->subprotocol;
+    return true;
+}
+
+bool HttpFront::origin_passes(Client& client, const http::Request& request, AppIndex app) {
+    const auto origin = request.header("Origin");
+    if (!origin || origin_allowed(core_.apps[app], *origin)) return true;
+    core_.stats.count_refusal(Refusal::origin);
+    client.http->keep_alive = false;
+    respond_text(client, 403, "This origin may not connect to this app.");
+    return false;
+}
+
+bool HttpFront::enter(Client& client, ClientKind kind) {
+    if (core_.drain.active() || !core_.quotas.clients.enter(core_.config.max_clients)) {
+        core_.stats.count_refusal(core_.drain.active() ? Refusal::draining : Refusal::max_clients);
+        client.http->keep_alive = false;
+        respond_text(client, 503, core_.drain.active() ? "The server is shutting down." : "The server has all the clients it may have.",
+                     kRetryAfter);
+        return false;
+    }
+    core_.stats.clients[static_cast<std::size_t>(client.kind)].subtract();
+    client.kind = kind;
+    core_.stats.clients[static_cast<std::size_t>(kind)].add();
+    return true;
+}
+
+void HttpFront::upgrade_pusher(Client& client, const http::Request& request, std::string_view key) {
+    if (!check_upgrade(client, request)) return;
+    const auto app = core_.apps.by_key(key);
+    if (app && !origin_passes(client, request, *app)) return;
+    if (!enter(client, ClientKind::pusher)) return;
+    core_.pusher.opened(client, app, key, client.http->target);
+}
+
+void HttpFront::upgrade_feed(Client& client, const http::Request& request, std::string_view channel) {
+    if (!check_upgrade(client, request)) return;
+    const http::Target& target = client.http->target;
+    const auto key = target.parameter("key");
+    const auto app = key ? core_.apps.by_key(*key) : std::nullopt;
+    const auto refuse = [&](int status, std::string_view reason) {
+        client.http->keep_alive = false;
+        respond_text(client, status, reason);
+    };
+    if (!key) return refuse(401, "The parameter key is missing.");
+    if (!app) {
+        core_.stats.count_refusal(Refusal::unknown_app);
+        return refuse(404, "There is no app with this key.");
+    }
+    const AppConfig& settings = core_.apps[*app];
+    if (!settings.enabled) {
+        core_.stats.count_refusal(Refusal::app_disabled);
+        return refuse(403, "This app is disabled.");
+    }
+    if (!origin_passes(client, request, *app)) return;
+    if (!pubsub::is_valid_channel_name(channel, settings.max_channel_name)) return refuse(400, "This is no valid channel name.");
+    const pubsub::ChannelTraits traits = pubsub::classify(channel);
+    if (traits.presence || traits.encrypted) return refuse(403, "Presence and encrypted channels cannot be fed.");
+    if (traits.private_) {
+        const auto auth = target.parameter("auth");
+        if (!auth) return refuse(401, "The parameter auth is missing: this channel is private.");
+        const protocol::AppSecrets secrets{settings.secret, settings.secret_previous};
+        if (protocol::verify_feed_auth(settings.key, secrets, channel, *auth) != protocol::AuthResult::ok)
+            return refuse(401, "The signature in auth is not valid for this channel.");
+    }
+    if (!core_.quotas.per_app[*app].enter(settings.max_clients)) {
+        core_.stats.count_refusal(Refusal::app_quota);
+        client.http->keep_alive = false;
+        respond_text(client, 503, "This app has all the clients it may have.", kRetryAfter);
+        return;
+    }
+    if (!enter(client, ClientKind::feed)) {
+        core_.quotas.per_app[*app].leave();
+        return;
+    }
+    client.app = *app;
+    client.has_app = true;
+    client.awaiting = true;  // 101 follows when the channel has it
+    static_cast<void>(core_.membership.subscribe(client, pubsub::channel_key(*app, channel)));
+}
+
+void HttpFront::upgrade_echo(Client& client, const http::Request& request) {
+    if (check_upgrade(client, request) && enter(client, ClientKind::echo)) answer_upgrade(client);
+}
+
+void HttpFront::answer_upgrade(Client& client, std::string_view first) {
+    std::string bytes;
+    ws::write_accept(bytes, {client.http->accept_key, client.http->subprotocol});
+    bytes += first;
+    core_.stats.count_http(Endpoint::upgrade, 101);
+    give_back(client);
+    client.awaiting = false;
+    core_.sender.control(client, std::move(bytes));
+    core_.life.watch(client);
+}
+
+// ---- answers
+
+void HttpFront::respond(Client& client, int status, std::string_view content_type, std::string_view body,
+                        std::span<const http::Header> headers) {
+    HttpExchange& exchange = *client.http;
+    core_.stats.count_http(exchange.endpoint, status);
+    const bool keep_alive = exchange.keep_alive && !client.input_over;
+    scratch_.clear();
+    http::write_response(scratch_, status, content_type, body, {keep_alive, exchange.head_only, exchange.minor_version, headers});
+    core_.sender.stream(client, scratch_);
+    client.awaiting = false;
+    client.opened = {};
+    give_back(client);
+    if (keep_alive) {
+        core_.life.watch(client);
+    } else {
+        core_.life.close(client, {0, status < 400 ? CloseReason::finished : CloseReason::protocol_error, {}, false});
+    }
+}
+
+void HttpFront::respond_text(Client& client, int status, std::string_view text, std::span<const http::Header> headers) {
+    std::string line(text);
+    line += '\n';
+    respond(client, status, "text/plain; charset=utf-8", line, headers);
+}
+
+void HttpFront::respond_json(Client& client, int status, std::string_view json) {
+    respond(client, status, "application/json", json);
+}
+
+void HttpFront::sequenced(const Sequenced& answer) {
+    Client* client = core_.find(answer.reply_to);
+    if (client == nullptr || client->state != ClientState::open || !client->awaiting || client->request != answer.request) return;
+    if (--client->answers_due != 0) return;
+    respond_json(*client, 200, "{}");
+    core_.life.go_on(*client);
+}
+
+void HttpFront::timed_out(Client& client) {
+    client.http->keep_alive = false;
+    if (!client.http->parser.idle()) respond_text(client, 408, "The request took too long to come.");
+}
+
+void HttpFront::flushed(Client& client) {
+    if (client.held_input != nullptr && !client.awaiting && !client.paused) core_.life.go_on(client);
+}
+
+// ---- the metrics port
+
+void HttpFront::handle_ops(Client& client, const http::Request& request) {
+    if (!is_get(request)) {
+        const http::Header allow[] = {{"Allow", "GET, HEAD"}};
+        respond_text(client, 405, "Only GET and HEAD are served here.", allow);
+        return;
+    }
+    if (request.path == "/healthz") {
+        const auto health = core_.ops.health(core_.now);
+        respond_text(client, health.ok ? 200 : 503, health.text);
+    } else if (request.path == "/readyz") {
+        const auto ready = core_.ops.readiness(core_.now);
+        respond_text(client, ready.ok ? 200 : 503, ready.text);
+    } else if (request.path == "/metrics") {
+        respond(client, 200, "text/plain; version=0.0.4; charset=utf-8", core_.ops.metrics_text());
+    } else if (request.path == "/stats") {
+        respond_json(client, 200, core_.ops.stats_json(core_.now));
+    } else {
+        respond_text(client, request.path == "/" ? 200 : 404, "Spillway: /healthz /readyz /metrics /stats");
+    }
+}
+
+}  // namespace spillway::server

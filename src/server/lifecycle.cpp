@@ -1,0 +1,419 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/lifecycle.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "protocol/codec.h"
+#include "protocol/errors.h"
+#include "server/core.h"
+#include "ws/close_code.h"
+#include "ws/frame_writer.h"
+
+namespace spillway::server {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// How long a close frame may take to leave, and how long the peer's end of input is waited for.
+constexpr milliseconds kLinger{2000};
+/// After EMFILE and kin: not at once, the condition rarely ends within microseconds.
+constexpr milliseconds kAcceptRetry{100};
+/// Input kept for a client that cannot be served now; with more than this its receive is cancelled.
+constexpr std::size_t kHeldInputMax = 64 * kKiB;
+
+}  // namespace
+
+// ---- accept
+
+void Lifecycle::arm_accept(int listener, std::uint32_t which) {
+    listener_[which] = listener;
+    accept_wanted_[which] = true;
+    accept_armed_[which] = true;
+    core_.ring.accept(listener, {io::Op::accept, 1, which});
+}
+
+void Lifecycle::stop_accepting() {
+    accept_wanted_[0] = false;
+    if (accept_armed_[0]) core_.ring.cancel({io::Op::accept, 1, 0});
+}
+
+void Lifecycle::rearm_accepts() {
+    for (std::uint32_t which = 0; which < kListeners; ++which) {
+        if (accept_wanted_[which] && !accept_armed_[which] && core_.now >= accept_retry_[which])
+            arm_accept(listener_[which], which);
+    }
+}
+
+void Lifecycle::accepted(const io::Completion& done) {
+    const std::uint32_t which = done.token.slot;
+    if (!done.more) accept_armed_[which] = false;
+    if (done.result < 0) {
+        if (done.result == -ECANCELED) return;
+        if (done.result == -EMFILE || done.result == -ENFILE) core_.stats.count_refusal(Refusal::descriptors);
+        accept_retry_[which] = core_.now + kAcceptRetry;
+        return;
+    }
+    const int fd = done.result;
+    const bool ops = which == 1;
+    const auto slot = core_.clients.acquire();
+    if (!slot) {
+        core_.stats.count_refusal(Refusal::max_clients);
+        core_.ring.close(fd);
+        return;
+    }
+    Client& client = core_.clients[*slot];
+    client.id = ClientId{*slot, core_.clients.generation(*slot), core_.id}.packed();
+    client.fd = fd;
+    client.kind = ops ? ClientKind::ops : ClientKind::http;
+    client.opened = client.last_received = core_.now;
+    core_.ring.configure(fd, core_.config.socket_send_buffer);
+    core_.stats.connections.add();
+    core_.stats.clients[static_cast<std::size_t>(client.kind)].add();
+    update_receive(client);
+    watch(client);
+}
+
+// ---- input
+
+void Lifecycle::update_receive(Client& client) {
+    if (client.state == ClientState::dead) return;
+    const bool full = client.held_input != nullptr && client.held_input->size() > kHeldInputMax;
+    const bool open = client.state == ClientState::open;
+    const bool wanted = !client.input_over && !client.starved && !(open && (client.paused || full));
+    const io::Token token{io::Op::recv, client.generation(), client.slot()};
+    if (wanted && !client.recv_armed) {
+        client.recv_armed = true;
+        client.recv_cancelling = false;
+        core_.ring.recv(client.fd, token, io::RecvStart::at_once);
+    } else if (!wanted && client.recv_armed && !client.recv_cancelling) {
+        client.recv_cancelling = true;
+        core_.ring.cancel(token);
+    }
+}
+
+void Lifecycle::received(const io::Completion& done) {
+    Client* client = core_.clients.find(done.token.slot, done.token.generation);
+    if (client == nullptr) {
+        if (done.has_buffer) core_.ring.give_back(done.buffer);
+        return;
+    }
+    if (!done.more) {
+        client->recv_armed = false;
+        client->recv_cancelling = false;
+    }
+    if (done.has_buffer) {
+        take_input(*client, core_.ring.buffer(done));
+        core_.ring.give_back(done.buffer);
+    } else if (done.result == 0) {
+        input_ended(*client);
+    } else if (done.result == -ENOBUFS) {
+        client->starved = true;
+        starved_.push_back(client->id);
+    } else if (done.result < 0 && done.result != -ECANCELED) {
+        client->input_over = true;
+        abort(*client, CloseReason::peer_reset);
+    }
+    if (client->state == ClientState::dead) {
+        doom(*client);
+    } else {
+        update_receive(*client);
+    }
+}
+
+void Lifecycle::rearm_starved() {
+    if (starved_.empty() || core_.ring.buffers_free() == 0) return;
+    for (const std::uint64_t id : starved_) {
+        Client* client = core_.find(id);
+        if (client == nullptr || !client->starved) continue;
+        client->starved = false;
+        if (client->state == ClientState::dead) continue;
+        client->recv_armed = true;
+        client->recv_cancelling = false;
+        core_.ring.recv(client->fd, {io::Op::recv, client->generation(), client->slot()}, io::RecvStart::poll_first);
+    }
+    starved_.clear();
+}
+
+void Lifecycle::take_input(Client& client, std::span<const std::byte> bytes) {
+    core_.stats.bytes_received.add(bytes.size());
+    if (client.state != ClientState::open) return;  // discarded: only its end is waited for
+    client.last_received = core_.now;
+    client.ping_sent = {};
+    if (client.paused || client.awaiting || client.held_input != nullptr) {
+        hold_input(client, bytes);
+    } else {
+        process(client, bytes);
+    }
+}
+
+void Lifecycle::process(Client& client, std::span<const std::byte> bytes) {
+    if (is_websocket(client.kind)) {
+        core_.ws.feed(client, bytes);
+    } else {
+        core_.http.feed(client, bytes);
+    }
+}
+
+void Lifecycle::hold_input(Client& client, std::span<const std::byte> bytes) {
+    if (bytes.empty()) return;
+    if (client.held_input == nullptr) client.held_input = new std::string;
+    client.held_input->append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+void Lifecycle::process_held(Client& client) {
+    if (client.held_input == nullptr || client.state != ClientState::open) return;
+    const std::unique_ptr<std::string> held(client.held_input);
+    client.held_input = nullptr;
+    process(client, std::as_bytes(std::span(*held)));
+}
+
+void Lifecycle::input_ended(Client& client) {
+    client.input_over = true;
+    switch (client.state) {
+        case ClientState::open:
+            if (client.awaiting || (client.held_input != nullptr)) return;  // answers first; go_on() ends it
+            if (client.kind == ClientKind::http && client.out != nullptr) {
+                close(client, {0, CloseReason::finished, {}, false});
+            } else {
+                abort(client, CloseReason::peer_closed);
+            }
+            break;
+        case ClientState::closing: break;  // the last frames may still get through
+        case ClientState::lingering: abort(client, client.close_reason); break;
+        case ClientState::dead: break;
+    }
+}
+
+void Lifecycle::pause(Client& client) {
+    if (client.paused) return;
+    client.paused = true;
+    core_.stats.pauses.add();
+    paused_.push_back(client.id);
+    update_receive(client);
+}
+
+void Lifecycle::resume_paused() {
+    if (paused_.empty() || core_.port.tight()) return;
+    std::vector<std::uint64_t> waiting;
+    waiting.swap(paused_);
+    for (std::size_t i = 0; i < waiting.size(); ++i) {
+        if (core_.port.tight()) {
+            paused_.insert(paused_.end(), waiting.begin() + static_cast<std::ptrdiff_t>(i), waiting.end());
+            return;
+        }
+        Client* client = core_.find(waiting[i]);
+        if (client == nullptr || !client->paused) continue;
+        client->paused = false;
+        go_on(*client);
+    }
+}
+
+void Lifecycle::go_on(Client& client) {
+    process_held(client);
+    if (client.state != ClientState::open) return;
+    if (client.input_over && !client.awaiting && !client.paused && client.held_input == nullptr) {
+        input_ended(client);
+    } else {
+        update_receive(client);
+    }
+}
+
+// ---- the end
+
+void Lifecycle::leave_service(Client& client, const Closing& closing) {
+    client.state = ClientState::closing;
+    client.close_code = closing.code;
+    client.close_reason = closing.reason;
+    core_.stats.clients[static_cast<std::size_t>(client.kind)].subtract();
+    core_.stats.count_close(closing.code, closing.reason);
+    core_.membership.leave_all(client);
+    if (client.has_app) core_.quotas.per_app[client.app].leave();
+    if (is_websocket(client.kind)) core_.quotas.clients.leave();
+    client.has_app = false;
+}
+
+void Lifecycle::close(Client& client, const Closing& closing) {
+    if (client.state != ClientState::open) return;
+    if (is_websocket(client.kind) && client.awaiting) {  // its upgrade is not answered: there is nobody to send frames to
+        abort(client, closing.reason);
+        return;
+    }
+    leave_service(client, closing);
+    client.close_when_flushed = true;
+    if (is_websocket(client.kind)) {
+        core_.sender.drop_unsent(client);
+        if (client.kind == ClientKind::pusher && closing.tell_event && closing.code >= 4000) {
+            std::string json;
+            protocol::encode_error(json, closing.code, closing.text);
+            std::string frame;
+            ws::append_text(frame, json);
+            core_.sender.last_word(client, std::move(frame));
+        }
+        std::string frame;
+        if (closing.code == 0) {
+            ws::append_frame(frame, ws::Opcode::close, std::string_view{});
+        } else {
+            ws::append_close(frame, closing.code, closing.text);
+        }
+        core_.sender.last_word(client, std::move(frame));
+    }
+    core_.timers.set(client.slot(), core_.now + kLinger);
+    if (client.out == nullptr) {
+        flushed(client);
+    } else {
+        core_.sender.mark_dirty(client);
+    }
+    update_receive(client);
+}
+
+void Lifecycle::flushed(Client& client) {
+    if (client.state == ClientState::closing && client.close_when_flushed) {
+        client.state = ClientState::lingering;
+        if (client.input_over) {
+            abort(client, client.close_reason);
+            return;
+        }
+        core_.ring.shutdown(client.fd, SHUT_WR);
+        core_.timers.set(client.slot(), core_.now + kLinger);
+        update_receive(client);
+    } else if (client.state == ClientState::open) {
+        core_.http.flushed(client);
+    }
+}
+
+void Lifecycle::abort(Client& client, CloseReason reason) {
+    if (client.state == ClientState::dead) return;
+    if (client.state == ClientState::open) leave_service(client, {ws::close_code::kAbnormal, reason, {}, false});
+    client.state = ClientState::dead;
+    if (!client.sending) core_.sender.drop_all(client);
+    core_.ring.shutdown(client.fd, SHUT_RDWR);
+    doom(client);
+}
+
+void Lifecycle::doom(Client& client) {
+    SPILLWAY_ASSERT(client.state == ClientState::dead);
+    if (client.recv_armed || client.sending || client.doomed) return;
+    client.doomed = true;
+    doomed_.push_back(client.id);
+}
+
+void Lifecycle::free_doomed() {
+    for (const std::uint64_t id : doomed_) {
+        Client* client = core_.find(id);
+        SPILLWAY_ASSERT(client != nullptr);
+        free(*client);
+    }
+    doomed_.clear();
+}
+
+void Lifecycle::free(Client& client) {
+    SPILLWAY_ASSERT(!client.recv_armed && !client.sending && client.subscriptions.size() == 0);
+    core_.sender.drop_all(client);
+    core_.http.give_back(client);
+    delete client.held_input;
+    client.held_input = nullptr;
+    core_.timers.cancel(client.slot());
+    core_.ring.close(client.fd);
+    core_.clients.release(client.slot());
+}
+
+// ---- time
+
+void Lifecycle::watch(Client& client) { core_.timers.set(client.slot(), next_check(client)); }
+
+void Lifecycle::watch_writes(Client& client) {
+    if (client.state == ClientState::open) watch(client);
+}
+
+void Lifecycle::retry_later(Client& client, base::Duration after) { core_.timers.set(client.slot(), core_.now + after); }
+
+base::Instant Lifecycle::next_check(const Client& client) const {
+    const Config& config = core_.config;
+    base::Instant due = client.last_received + config.read_timeout;
+    if (is_websocket(client.kind)) {
+        const bool asked = client.ping_sent != base::Instant{};
+        // A little earlier for some than for others, so that many clients of one moment are not pinged in one tick.
+        const auto jitter = config.ping_interval / 1024 * (client.slot() % 64);
+        due = std::min<base::Instant>(due, asked ? client.ping_sent + config.pong_timeout
+                                                 : client.last_received + config.ping_interval - jitter);
+    } else if (client.http == nullptr) {
+        const bool heard = client.opened == base::Instant{};
+        due = heard ? client.last_received + config.http_idle_timeout : client.opened + config.handshake_timeout;
+    } else if (!client.awaiting) {
+        due = client.opened + config.handshake_timeout;
+    }
+    if (client.sending && client.out != nullptr)
+        due = std::min<base::Instant>(due, client.out->waiting_since + config.write_timeout);
+    return due;
+}
+
+void Lifecycle::timer_fired(std::uint32_t slot) {
+    Client& client = core_.clients[slot];
+    switch (client.state) {
+        case ClientState::closing:
+        case ClientState::lingering: abort(client, client.close_reason); return;
+        case ClientState::dead: return;
+        case ClientState::open: break;
+    }
+    if (client.out != nullptr && !client.sending) core_.sender.mark_dirty(client);  // retry after a shortage
+    if (client.sending && core_.now >= client.out->waiting_since + core_.config.write_timeout) {
+        abort(client, CloseReason::write_timeout);
+        return;
+    }
+    if (is_websocket(client.kind)) {
+        check_websocket(client);
+    } else {
+        check_http(client);
+    }
+    if (client.state == ClientState::open) watch(client);
+}
+
+void Lifecycle::check_websocket(Client& client) {
+    const Config& config = core_.config;
+    if (core_.now >= client.last_received + config.read_timeout) {
+        close(client, {4201, CloseReason::read_timeout, protocol::default_text(protocol::ErrorCode::pong_not_received)});
+        return;
+    }
+    if (client.ping_sent != base::Instant{}) {
+        if (core_.now >= client.ping_sent + config.pong_timeout)
+            close(client, {4201, CloseReason::pong_timeout, protocol::default_text(protocol::ErrorCode::pong_not_received)});
+        return;
+    }
+    const auto jitter = config.ping_interval / 1024 * (client.slot() % 64);
+    if (core_.now < client.last_received + config.ping_interval - jitter) return;
+    client.ping_sent = core_.now;
+    std::string frame;
+    ws::append_ping(frame, {});
+    core_.sender.control(client, std::move(frame));
+}
+
+void Lifecycle::check_http(Client& client) {
+    if (client.awaiting || core_.now < next_check(client)) return;
+    if (client.http != nullptr) core_.http.timed_out(client);
+    const bool idle = client.opened == base::Instant{};
+    close(client, {0, idle ? CloseReason::finished : CloseReason::handshake_timeout, {}, false});
+}
+
+void Lifecycle::check_invariants() {
+    SPILLWAY_ASSERT(doomed_.empty());
+    core_.clients.for_each([&](std::uint32_t slot, Client& client) {
+        SPILLWAY_ASSERT(client.slot() == slot);
+        if (client.state != ClientState::open) SPILLWAY_ASSERT(client.subscriptions.size() == 0);
+        if (client.state == ClientState::dead) SPILLWAY_ASSERT(client.recv_armed || client.sending);
+        if (client.state == ClientState::open && !client.input_over)
+            SPILLWAY_ASSERT(client.recv_armed || client.paused || client.starved || client.held_input != nullptr);
+        for (std::size_t i = 0; i < client.subscriptions.size(); ++i) {
+            const Subscription& s = client.subscriptions[i];
+            pubsub::LocalChannel* channel = core_.channels.get(s.channel);
+            SPILLWAY_ASSERT(channel != nullptr);
+            if (s.index == Subscription::kPending) continue;
+            SPILLWAY_ASSERT(channel->subscribers[s.index].slot == slot && channel->subscribers[s.index].back == i);
+        }
+    });
+}
+
+}  // namespace spillway::server

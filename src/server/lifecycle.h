@@ -1,0 +1,103 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// A connection from accept to the freed slot: receiving, timeouts, and the one way in which clients end.
+//
+// Close, exactly once, however it begins: marked closing -> out of all channels at once (so nobody can join a leaver to a
+// channel in between) -> error event and close frame at a frame boundary -> write side shut -> input discarded until its end
+// or kLinger -> shut both ways -> no operation with the kernel any more -> descriptor closed and slot freed, under a new
+// generation, at the end of the turn. The peer's close code is kept.
+//
+// Thread: the core.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include <spillway/errors.h>
+
+#include "base/clock.h"
+#include "io/completion.h"
+#include "server/client.h"
+
+namespace spillway::server {
+
+class Core;
+
+/// Why and with which words. `code` 0: a close frame without a code.
+struct Closing {
+    std::uint16_t code = 0;
+    CloseReason reason = CloseReason::internal;
+    std::string_view text;       // of the close frame; and of the event where there is one
+    bool tell_event = true;      // Pusher clients get a pusher:error event before the close frame
+};
+
+class Lifecycle {
+public:
+    explicit Lifecycle(Core& core) : core_(core) {}
+
+    void arm_accept(int listener, std::uint32_t which);
+    void accepted(const io::Completion& done);
+    void received(const io::Completion& done);
+
+    /// Ends a client with a last word: WebSocket clients get a close frame, others what is being flushed.
+    void close(Client& client, const Closing& closing);
+    /// Ends it without: the socket is beyond talking to, or time is up.
+    void abort(Client& client, CloseReason reason);
+    /// Everything that waited for the client is on the wire.
+    void flushed(Client& client);
+    /// The client is dead: its slot is freed at the end of the turn if the kernel holds nothing of it.
+    void doom(Client& client);
+    void free_doomed();
+
+    /// Input must wait: the mesh has no room for what it may cause. Resumed by resume_paused().
+    void pause(Client& client);
+    void resume_paused();
+    /// The answer that input had to wait for is on its way.
+    void go_on(Client& client);
+    /// Keeps bytes that cannot be looked at now.
+    void hold_input(Client& client, std::span<const std::byte> bytes);
+    void rearm_starved();
+
+    /// Sets the client's timer to whatever is due first.
+    void watch(Client& client);
+    /// A send waits for room: the write timeout counts.
+    void watch_writes(Client& client);
+    void retry_later(Client& client, base::Duration after);
+    void timer_fired(std::uint32_t slot);
+
+    [[nodiscard]] bool accepting(std::uint32_t which) const { return accept_armed_[which]; }
+    [[nodiscard]] std::size_t paused() const { return paused_.size(); }
+    void stop_accepting();
+    void check_invariants();
+
+private:
+    static constexpr std::uint32_t kListeners = 2;  // main and metrics port
+
+    void take_input(Client& client, std::span<const std::byte> bytes);
+    void process(Client& client, std::span<const std::byte> bytes);
+    void process_held(Client& client);
+    void input_ended(Client& client);
+    void leave_service(Client& client, const Closing& closing);
+    void update_receive(Client& client);
+    void free(Client& client);
+    [[nodiscard]] base::Instant next_check(const Client& client) const;
+    void check_websocket(Client& client);
+    void check_http(Client& client);
+
+    Core& core_;
+    int listener_[kListeners] = {-1, -1};
+    bool accept_armed_[kListeners] = {false, false};
+    bool accept_wanted_[kListeners] = {false, false};
+    base::Instant accept_retry_[kListeners] = {};
+    std::vector<std::uint64_t> doomed_;
+    std::vector<std::uint64_t> paused_;
+    std::vector<std::uint64_t> starved_;
+
+public:
+    /// Re-arms accepts that ended for want of descriptors or memory, when it is time.
+    void rearm_accepts();
+};
+
+}  // namespace spillway::server

@@ -1,0 +1,98 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/membership.h"
+
+#include <cstring>
+
+#include "base/assert.h"
+#include "server/core.h"
+
+namespace spillway::server {
+
+bool Membership::subscribe(Client& client, const pubsub::ChannelKey& key) {
+    const auto opened = core_.channels.open(key);
+    if (!opened.is_new && client.subscriptions.find(opened.id) != SubscriptionList::kNone) return false;
+    pubsub::LocalChannel& channel = *core_.channels.get(opened.id);
+
+    NameBlock* name = nullptr;
+    if (channel.at_home == 0) {
+        name = core_.blocks.make<NameBlock>(key.name.size());
+        name->hash = key.hash;
+        name->app = key.app;
+        name->size = static_cast<std::uint32_t>(key.name.size());
+        std::memcpy(name->text(), key.name.data(), key.name.size());
+    }
+    ++channel.joins_pending;
+    ++channel.at_home;
+    const std::uint32_t nonce = ++nonce_;
+    client.subscriptions.add({opened.id, Subscription::kPending, nonce});
+    core_.port.send(channel.home, Join{client.id, opened.id, name, nonce, wire_form(client.kind)});
+    return true;
+}
+
+bool Membership::unsubscribe(Client& client, const pubsub::ChannelKey& key) {
+    const LocalChannelId id = core_.channels.find(key);
+    const std::uint32_t place = id.is_none() ? SubscriptionList::kNone : client.subscriptions.find(id);
+    if (place == SubscriptionList::kNone) return false;
+    leave(client, place, DropReason::unsubscribed);
+    core_.sender.purge(client, id);
+    return true;
+}
+
+bool Membership::is_subscribed(Client& client, const pubsub::ChannelKey& key) {
+    const LocalChannelId id = core_.channels.find(key);
+    if (id.is_none()) return false;
+    const std::uint32_t place = client.subscriptions.find(id);
+    return place != SubscriptionList::kNone && client.subscriptions[place].index != Subscription::kPending;
+}
+
+void Membership::leave_all(Client& client) {
+    while (client.subscriptions.size() != 0)
+        leave(client, static_cast<std::uint32_t>(client.subscriptions.size() - 1), DropReason::client_closed);
+}
+
+void Membership::leave(Client& client, std::uint32_t place, DropReason reason) {
+    const Subscription subscription = client.subscriptions[place];
+    pubsub::LocalChannel& channel = *core_.channels.get(subscription.channel);
+    if (client.subscriptions.remove(place)) {
+        const Subscription& moved = client.subscriptions[place];
+        if (moved.index != Subscription::kPending)
+            core_.channels.get(moved.channel)->subscribers[moved.index].back = place;
+    }
+    core_.port.send(channel.home, Leave{subscription.channel, wire_form(client.kind)});
+    --channel.at_home;
+    if (subscription.index != Subscription::kPending) {
+        core_.stats.subscriptions.subtract();
+        pubsub::LocalChannels::for_each_owed(channel, subscription.index, [&](const pubsub::Held* held) {
+            core_.stats.count_drop(reason, held->message->priority);
+        });
+        core_.channels.remove(channel, subscription.index, [&](std::uint32_t slot, std::uint32_t back, std::uint32_t index) {
+            core_.clients[slot].subscriptions[back].index = index;
+        });
+    }
+    core_.channels.close_if_unused(channel);
+}
+
+void Membership::joined(const Joined& answer) {
+    pubsub::LocalChannel* channel = core_.channels.get(answer.local);
+    SPILLWAY_ASSERT(channel != nullptr && channel->joins_pending != 0);
+    --channel->joins_pending;
+    Client* client = core_.find(answer.client);
+    const std::uint32_t place = client == nullptr ? SubscriptionList::kNone : client->subscriptions.find(answer.local);
+    if (place == SubscriptionList::kNone || client->subscriptions[place].nonce != answer.nonce) {
+        core_.channels.close_if_unused(*channel);  // it left meanwhile
+        return;
+    }
+    // The answer goes into the client's stream before any message that was sequenced after it joined.
+    if (client->kind == ClientKind::pusher) {
+        core_.pusher.subscribed(*client, *channel);
+    } else {
+        core_.ws.feed_ready(*client);
+    }
+    if (client->state != ClientState::open) return;  // its queue was full: it has left already
+    const std::uint32_t index = core_.channels.add(*channel, client->slot(), place, answer.first_seq);
+    client->subscriptions[place].index = index;
+    core_.stats.subscriptions.add();
+}
+
+}  // namespace spillway::server

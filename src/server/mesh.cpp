@@ -1,0 +1,104 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/mesh.h"
+
+#include <spillway/limits.h>
+
+namespace spillway::server {
+namespace {
+
+/// Rings of one process together stay within a few dozen MiB whatever the number of cores.
+std::size_t default_capacity(std::size_t cores) {
+    if (cores <= 8) return 4096;
+    return cores <= 32 ? 1024 : 256;
+}
+
+}  // namespace
+
+Mesh::Mesh(std::size_t cores, std::size_t capacity)
+    : cores_(cores), capacity_(capacity != 0 ? capacity : default_capacity(cores)), ends_(new End[cores + 1]) {
+    SPILLWAY_ASSERT(cores >= 1 && cores <= kCoresMax);
+    const std::size_t n = endpoints();
+    boxes_.reserve(n * n);
+    for (std::size_t i = 0; i < n * n; ++i) boxes_.push_back(std::make_unique<base::SpscQueue<Envelope>>(capacity_));
+}
+
+MeshPort::MeshPort(Mesh& mesh, CoreId self) : mesh_(mesh), self_(self), peers_(mesh.endpoints()) {
+    for (std::size_t to = 0; to < peers_.size(); ++to) refresh_room(static_cast<CoreId>(to));
+}
+
+void MeshPort::send(CoreId to, const Envelope& envelope) {
+    Peer& peer = peers_[to];
+    peer.dirty = true;
+    if (peer.outbox.empty() && mesh_.box(self_, to).try_push(envelope)) {
+        if (peer.room != 0) --peer.room;
+        return;
+    }
+    peer.outbox.push_back(envelope);
+    ++waiting_;
+    tight_ = true;
+}
+
+bool MeshPort::may_publish(CoreId home, std::size_t count) {
+    Peer& peer = peers_[home];
+    if (!peer.outbox.empty() || peer.published + count > mesh_.capacity() / 2) return false;
+    if (peer.room < count) refresh_room(home);
+    return peer.room >= count;
+}
+
+void MeshPort::take_credit(CoreId home, std::uint32_t count) {
+    SPILLWAY_ASSERT(peers_[home].published >= count);
+    peers_[home].published -= count;
+}
+
+bool MeshPort::congested(CoreId to) {
+    Peer& peer = peers_[to];
+    if (!peer.outbox.empty()) return true;
+    if (peer.room > mesh_.capacity() / 2) return false;
+    refresh_room(to);
+    return peer.room * 5 <= mesh_.capacity();
+}
+
+void MeshPort::flush() {
+    tight_ = false;
+    for (std::size_t i = 0; i < peers_.size(); ++i) {
+        const auto to = static_cast<CoreId>(i);
+        Peer& peer = peers_[i];
+        while (!peer.outbox.empty() && mesh_.box(self_, to).try_push(peer.outbox.front())) {
+            peer.outbox.pop_front();
+            peer.dirty = true;
+            --waiting_;
+        }
+        refresh_room(to);
+        if (peer.room * 5 <= mesh_.capacity() || peer.published + 1 > mesh_.capacity() / 2) tight_ = true;
+        if (!peer.dirty) continue;
+        peer.dirty = false;
+        if (to == self_) continue;
+        Mesh::End& end = mesh_.ends_[to];
+        if (end.asleep.exchange(0, std::memory_order_seq_cst) != 0 && end.ring != nullptr) {
+            end.ring->wake();
+            ++wakes_;
+        }
+    }
+}
+
+bool MeshPort::inbox_empty() {
+    for (std::size_t from = 0; from < mesh_.endpoints(); ++from)
+        if (!mesh_.box(static_cast<CoreId>(from), self_).empty_from_consumer()) return false;
+    return true;
+}
+
+std::size_t MeshPort::depth() {
+    std::size_t sum = waiting_;
+    for (std::size_t to = 0; to < peers_.size(); ++to) sum += mesh_.capacity() - peers_[to].room;
+    return sum;
+}
+
+bool MeshPort::may_sleep() {
+    mesh_.ends_[self_].asleep.exchange(1, std::memory_order_seq_cst);
+    if (inbox_empty()) return true;
+    awake();
+    return false;
+}
+
+}  // namespace spillway::server

@@ -1,0 +1,235 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/ops.h"
+
+#include <array>
+#include <fstream>
+#include <functional>
+#include <unistd.h>
+
+#include "base/format.h"
+#include "protocol/json_escape.h"
+
+namespace spillway::server {
+namespace {
+
+using base::append;
+using std::chrono::milliseconds;
+
+/// A core that has not turned for so long is stuck: idle ones turn twice a second.
+constexpr std::uint64_t kStuckMs = 5000;
+
+constexpr std::string_view kKindNames[kClientKinds] = {"http", "ops", "pusher", "feed", "publisher", "echo"};
+
+std::uint64_t sum(const std::vector<const Stats*>& cores, const std::function<std::uint64_t(const Stats&)>& value) {
+    std::uint64_t total = 0;
+    for (const Stats* s : cores) total += value(*s);
+    return total;
+}
+
+std::int64_t sum_gauge(const std::vector<const Stats*>& cores, base::Gauge Stats::* gauge) {
+    std::int64_t total = 0;
+    for (const Stats* s : cores) total += (s->*gauge).value();
+    return total;
+}
+
+std::uint64_t sum_counter(const std::vector<const Stats*>& cores, base::Counter Stats::* counter) {
+    return sum(cores, [counter](const Stats& s) { return (s.*counter).value(); });
+}
+
+constexpr std::size_t kFirstWebSocket = static_cast<std::size_t>(ClientKind::pusher);
+
+std::int64_t open_connections(const std::vector<const Stats*>& cores, std::size_t kind) {
+    std::int64_t n = 0;
+    for (const Stats* s : cores) n += s->clients[kind].value();
+    return n;
+}
+
+std::uint64_t resident_bytes() {
+    std::ifstream statm("/proc/self/statm");
+    std::uint64_t pages = 0;
+    std::uint64_t resident = 0;
+    statm >> pages >> resident;
+    return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+struct SimpleMetric {
+    std::string_view name;
+    std::string_view help;
+    base::Counter Stats::* counter;
+};
+constexpr std::array<SimpleMetric, 19> kCounters{{
+    {"connections_total", "Connections accepted.", &Stats::connections},
+    {"messages_published_total", "Publications given their place in a channel's order.", &Stats::published},
+    {"deliveries_total", "Messages that went whole into the socket of a subscriber.", &Stats::deliveries},
+    {"excluded_total", "Deliveries that the publisher asked not to make.", &Stats::excluded},
+    {"bytes_received_total", "Bytes read from clients.", &Stats::bytes_received},
+    {"bytes_sent_total", "Bytes taken by clients' sockets.", &Stats::bytes_sent},
+    {"client_errors_total", "pusher:error events on connections that stayed open.", &Stats::client_errors},
+    {"publish_refused_total", "Publications refused for want of room between cores.", &Stats::publish_refused},
+    {"pauses_total", "Times a client's input waited for room between cores.", &Stats::pauses},
+    {"slices_total", "Slices of fan-out work.", &Stats::slices},
+    {"loop_turns_total", "Turns of the loops.", &Stats::turns},
+    {"uring_enters_total", "io_uring_enter calls.", &Stats::ring_enters},
+    {"uring_sqes_total", "Operations submitted.", &Stats::ring_sqes},
+    {"uring_cqes_total", "Completions taken.", &Stats::ring_cqes},
+    {"uring_overflows_total", "Times the completion queue had overflowed.", &Stats::ring_overflows},
+    {"uring_no_buffers_total", "Receives that found no buffer.", &Stats::ring_no_buffers},
+    {"uring_send_again_total", "Sends that found a full socket.", &Stats::ring_send_again},
+    {"uring_send_short_total", "Sends of which a part was taken.", &Stats::ring_send_short},
+    {"uring_wakes_total", "Wake-ups from other cores.", &Stats::ring_wakes},
+}};
+
+struct SimpleGauge {
+    std::string_view name;
+    std::string_view help;
+    base::Gauge Stats::* gauge;
+};
+constexpr std::array<SimpleGauge, 5> kGauges{{
+    {"subscriptions", "Subscriptions of clients to channels.", &Stats::subscriptions},
+    {"channels", "Channels with at least one subscriber.", &Stats::channels},
+    {"queued_messages", "Messages waiting in clients' queues.", &Stats::queued_messages},
+    {"queued_bytes", "Bytes of messages waiting in clients' queues.", &Stats::queued_bytes},
+    {"mesh_depth", "Envelopes between cores, as the senders saw them.", &Stats::mesh_depth},
+}};
+
+void head(std::string& out, std::string_view name, std::string_view help, std::string_view type) {
+    append(out, "# HELP spillway_", name, " ", help, "\n# TYPE spillway_", name, " ", type, "\n");
+}
+
+void append_seconds(std::string& out, base::Duration d) {
+    base::append_fixed(out, static_cast<double>(d.count()) / 1e9, 9);
+}
+
+void histogram(std::string& out, std::string_view name, std::string_view help, const base::HistogramSum& h) {
+    head(out, name, help, "histogram");
+    // Edges that are powers of two of a nanosecond are exact in the histogram's own buckets: 1 us to 68 s, by fours.
+    for (unsigned bits = 10; bits <= 36; bits += 2) {
+        const base::Duration edge{std::int64_t{1} << bits};
+        append(out, "spillway_", name, "_bucket{le=\"");
+        append_seconds(out, edge);
+        append(out, "\"} ", h.count_below(edge), "\n");
+    }
+    append(out, "spillway_", name, "_bucket{le=\"+Inf\"} ", h.count(), "\nspillway_", name, "_sum ");
+    append_seconds(out, h.sum());
+    append(out, "\nspillway_", name, "_count ", h.count(), "\n");
+}
+
+base::HistogramSum merged(const std::vector<const Stats*>& cores, base::Histogram Stats::* histogram) {
+    base::HistogramSum result;
+    for (const Stats* s : cores) result.add(s->*histogram);
+    return result;
+}
+
+void families(std::string& out, const std::vector<const Stats*>& cores) {
+    head(out, "dropped_total", "Deliveries that did not happen, each counted once.", "counter");
+    for (std::size_t r = 0; r < kDropReasons; ++r)
+        for (std::size_t p = 0; p < kPriorities; ++p)
+            append(out, "spillway_dropped_total{reason=\"", to_string(static_cast<DropReason>(r)), "\",priority=\"",
+                   to_string(static_cast<Priority>(p)), "\"} ", sum(cores, [&](const Stats& s) { return s.dropped[r][p].value(); }), "\n");
+
+    head(out, "client_closes_total", "Ends of connections, by close code and cause.", "counter");
+    for (std::size_t c = 0; c < kCloseCodes.size(); ++c)
+        for (std::size_t r = 0; r < kCloseReasons; ++r) {
+            const std::uint64_t n = sum(cores, [&](const Stats& s) { return s.closes[c][r].value(); });
+            if (n != 0)
+                append(out, "spillway_client_closes_total{code=\"", kCloseCodes[c], "\",reason=\"",
+                       to_string(static_cast<CloseReason>(r)), "\"} ", n, "\n");
+        }
+
+    head(out, "refused_total", "Connections and upgrades refused.", "counter");
+    for (std::size_t r = 0; r < kRefusals; ++r)
+        append(out, "spillway_refused_total{reason=\"", to_string(static_cast<Refusal>(r)), "\"} ",
+               sum(cores, [&](const Stats& s) { return s.refused[r].value(); }), "\n");
+
+    head(out, "http_requests_total", "HTTP requests answered.", "counter");
+    for (std::size_t e = 0; e < kEndpoints; ++e)
+        for (std::size_t i = 0; i < kStatuses.size(); ++i) {
+            const std::uint64_t n = sum(cores, [&](const Stats& s) { return s.http[e][i].value(); });
+            if (n != 0)
+                append(out, "spillway_http_requests_total{endpoint=\"", to_string(static_cast<Endpoint>(e)), "\",status=\"",
+                       kStatuses[i], "\"} ", n, "\n");
+        }
+}
+
+}  // namespace
+
+Ops::Answer Ops::health(base::Instant now) const {
+    const auto now_ms = static_cast<std::uint64_t>(std::chrono::duration_cast<milliseconds>(now.time_since_epoch()).count());
+    for (std::size_t i = 0; i < cores_.size(); ++i) {
+        const std::uint64_t last = cores_[i]->last_turn_ms.value();
+        if (now_ms > last + kStuckMs) return {false, base::concat("core ", i, " has not turned for ", now_ms - last, " ms")};
+    }
+    return {true, "ok"};
+}
+
+Ops::Answer Ops::readiness(base::Instant now) const {
+    if (draining_.load(std::memory_order_relaxed)) return {false, "draining"};
+    return health(now);
+}
+
+std::string Ops::metrics_text() const {
+    std::string out;
+    out.reserve(16 * 1024);
+    head(out, "build_info", "The version that runs.", "gauge");
+    append(out, "spillway_build_info{version=\"", version_, "\"} 1\n");
+    head(out, "clients", "Open WebSocket connections by what they speak.", "gauge");
+    for (std::size_t k = kFirstWebSocket; k < kClientKinds; ++k)
+        append(out, "spillway_clients{kind=\"", kKindNames[k], "\"} ", open_connections(cores_, k), "\n");
+    head(out, "http_connections", "Open HTTP connections by port.", "gauge");
+    append(out, "spillway_http_connections{port=\"main\"} ", open_connections(cores_, 0), "\n",
+           "spillway_http_connections{port=\"metrics\"} ", open_connections(cores_, 1), "\n");
+    for (const SimpleGauge& g : kGauges) {
+        head(out, g.name, g.help, "gauge");
+        append(out, "spillway_", g.name, " ", sum_gauge(cores_, g.gauge), "\n");
+    }
+    head(out, "memory_bytes", "Memory by kind; resident is the whole process.", "gauge");
+    append(out, "spillway_memory_bytes{kind=\"frames\"} ", sum_gauge(cores_, &Stats::block_bytes), "\n",
+           "spillway_memory_bytes{kind=\"clients\"} ", sum_gauge(cores_, &Stats::client_bytes), "\n",
+           "spillway_memory_bytes{kind=\"resident\"} ", resident_bytes(), "\n");
+    for (const SimpleMetric& m : kCounters) {
+        head(out, m.name, m.help, "counter");
+        append(out, "spillway_", m.name, " ", sum_counter(cores_, m.counter), "\n");
+    }
+    families(out, cores_);
+    histogram(out, "broadcast_seconds", "From the place in the order to the last local send, per core and message.",
+              merged(cores_, &Stats::broadcast));
+    histogram(out, "loop_lag_seconds", "Length of the loops' turns.", merged(cores_, &Stats::loop_lag));
+    return out;
+}
+
+std::string Ops::stats_json(base::Instant now) const {
+    std::string out;
+    append(out, R"({"version":")", version_, R"(","uptime_seconds":)",
+           std::chrono::duration_cast<std::chrono::seconds>(now - started_).count(), R"(,"cores":)", cores_.size(),
+           R"(,"development_app":)", config_.development_app ? "true" : "false", R"(,"clients":{)");
+    for (std::size_t k = kFirstWebSocket; k < kClientKinds; ++k)
+        append(out, k == kFirstWebSocket ? "\"" : ",\"", kKindNames[k], "\":", open_connections(cores_, k));
+    append(out, R"(},"http_connections":{"main":)", open_connections(cores_, 0), R"(,"metrics":)", open_connections(cores_, 1),
+           R"(},"max_clients":)", config_.max_clients);
+    for (const SimpleGauge& g : kGauges) append(out, ",\"", g.name, "\":", sum_gauge(cores_, g.gauge));
+    for (const SimpleMetric& m : kCounters) append(out, ",\"", m.name, "\":", sum_counter(cores_, m.counter));
+    append(out, R"(,"dropped":{)");
+    for (std::size_t r = 0; r < kDropReasons; ++r) {
+        append(out, r == 0 ? "\"" : ",\"", to_string(static_cast<DropReason>(r)), "\":{");
+        for (std::size_t p = 0; p < kPriorities; ++p)
+            append(out, p == 0 ? "\"" : ",\"", to_string(static_cast<Priority>(p)),
+                   "\":", sum(cores_, [&](const Stats& s) { return s.dropped[r][p].value(); }));
+        out += '}';
+    }
+    const base::HistogramSum broadcast = merged(cores_, &Stats::broadcast);
+    append(out, R"(},"memory_bytes":{"frames":)", sum_gauge(cores_, &Stats::block_bytes), R"(,"clients":)",
+           sum_gauge(cores_, &Stats::client_bytes), R"(,"resident":)", resident_bytes(), R"(},"broadcast_seconds":{"count":)",
+           broadcast.count());
+    const std::pair<std::string_view, base::Duration> points[] = {
+        {"min", broadcast.min()},          {"mean", broadcast.mean()},         {"p50", broadcast.quantile(0.50)},
+        {"p95", broadcast.quantile(0.95)}, {"p99", broadcast.quantile(0.99)}, {"max", broadcast.max()}};
+    for (const auto& [name, value] : points) {
+        append(out, ",\"", name, "\":");
+        append_seconds(out, value);
+    }
+    out += "}}\n";
+    return out;
+}
+
+}  // namespace spillway::server

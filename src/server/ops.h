@@ -1,0 +1,52 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the metrics port tells: health, readiness, Prometheus text and JSON figures, all from the cores' counters.
+//
+// Threads: reads other cores' statistics without locks; a figure may be a moment old, and is exact at rest.
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <vector>
+
+#include <spillway/config.h>
+
+#include "base/clock.h"
+#include "server/quotas.h"
+#include "server/stats.h"
+
+namespace spillway::server {
+
+class Ops {
+public:
+    Ops(const Config& config, const Quotas& quotas, std::string version) : config_(config), quotas_(quotas), version_(std::move(version)) {}
+
+    /// Before the cores run.
+    void watch(const Stats& stats) { cores_.push_back(&stats); }
+    void set_started(base::Instant when) { started_ = when; }
+    /// Any thread.
+    void set_draining() { draining_.store(true, std::memory_order_relaxed); }
+
+    struct Answer {
+        bool ok = true;
+        std::string text;
+    };
+    /// The loops turn.
+    [[nodiscard]] Answer health(base::Instant now) const;
+    /// Takes new clients: the loops turn, and it is not draining.
+    [[nodiscard]] Answer readiness(base::Instant now) const;
+    /// Prometheus text format 0.0.4.
+    [[nodiscard]] std::string metrics_text() const;
+    [[nodiscard]] std::string stats_json(base::Instant now) const;
+
+private:
+    const Config& config_;
+    const Quotas& quotas_;
+    std::string version_;
+    std::vector<const Stats*> cores_;
+    base::Instant started_{};
+    std::atomic<bool> draining_{false};
+};
+
+}  // namespace spillway::server

@@ -1,0 +1,390 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/sender.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/assert.h"
+#include "server/core.h"
+
+namespace spillway::server {
+namespace {
+
+constexpr std::size_t kSpareOutflows = 256;
+/// Waiting for memory of the kernel, not for the peer: look again a little later.
+constexpr std::chrono::milliseconds kRetryAfter{50};
+
+bool is_shortage(int error) { return error == ENOMEM || error == ENOBUFS; }
+
+}  // namespace
+
+Sender::Sender(Core& core) : core_(core), batch_size_(core.send_batch) {
+    SPILLWAY_ASSERT(batch_size_ >= 1 && batch_size_ <= kSendBatch);
+    parts_.reserve(kSendBatch * kGatherMax);
+}
+Sender::~Sender() = default;
+
+io::Token Sender::token(std::uint32_t slot, io::Op op) const {
+    return {op, op == io::Op::send_now ? batch_ : core_.clients.generation(slot), slot};
+}
+
+// ---- the batch
+
+void Sender::add_direct(Client& client, pubsub::LocalChannel& channel, std::span<const std::byte> bytes) {
+    SPILLWAY_DEBUG_ASSERT(ready(client) && !settling_);
+    client.batch = batch_;
+    const auto index = static_cast<std::uint32_t>(count_);
+    items_[count_++] = {ItemKind::direct, client.slot(), static_cast<std::uint32_t>(bytes.size()), 0, false, &channel};
+    core_.ring.send_now(client.fd, bytes, {io::Op::send_now, batch_, index});
+}
+
+void Sender::add_flush(Client& client) {
+    SPILLWAY_DEBUG_ASSERT(client.out != nullptr && !client.sending && client.batch != batch_ && !settling_);
+    const std::size_t first = parts_.size();
+    parts_.resize(first + kGatherMax);
+    std::size_t bytes = 0;
+    const std::size_t n = client.out->compose(wire_form(client.kind), &parts_[first], kGatherMax, bytes);
+    parts_.resize(first + n);
+    client.batch = batch_;
+    const auto index = static_cast<std::uint32_t>(count_);
+    msghdr& message = messages_[count_];
+    message = {};
+    message.msg_iov = &parts_[first];
+    message.msg_iovlen = n;
+    items_[count_++] = {ItemKind::flush, client.slot(), static_cast<std::uint32_t>(bytes), 0, false, nullptr};
+    core_.ring.send_now(client.fd, &message, {io::Op::send_now, batch_, index});
+}
+
+void Sender::finish() {
+    if (count_ == 0) return;
+    SPILLWAY_ASSERT(!settling_);
+    settling_ = true;
+    core_.ring.submit();
+    reap();
+    const std::size_t count = count_;
+    for (std::size_t i = 0; i < count; ++i) {
+        Item& item = items_[i];
+        if (item.kind == ItemKind::direct) {
+            settle_direct(item);
+        } else {
+            settle_flush(item);
+        }
+    }
+    count_ = 0;
+    parts_.clear();
+    batch_ = (batch_ + 1) & ClientId::kGenerationMask;
+    if (batch_ == 0) batch_ = 1;
+    settling_ = false;
+}
+
+void Sender::reap() {
+    std::array<io::Completion, 64> completions;
+    while (const std::size_t n = core_.ring.take(completions)) {
+        for (std::size_t i = 0; i < n; ++i) {
+            const io::Completion& done = completions[i];
+            if (done.token.op == io::Op::send_now && done.token.generation == batch_ && done.token.slot < count_) {
+                items_[done.token.slot].exception = true;
+                items_[done.token.slot].result = done.result;
+            } else {
+                core_.defer(done);
+            }
+        }
+    }
+}
+
+void Sender::settle_direct(Item& item) {
+    Client& client = core_.clients[item.slot];
+    const std::size_t messages = item.channel->pass.messages.size();
+    if (!item.exception) {
+        core_.stats.deliveries.add(messages);
+        core_.stats.bytes_sent.add(item.bytes);
+        return;
+    }
+    if (item.result >= 0 || item.result == -EAGAIN || is_shortage(-item.result)) {
+        const auto taken = static_cast<std::size_t>(std::max(item.result, 0));
+        core_.stats.bytes_sent.add(taken);
+        keep_rest_of_pass(client, *item.channel, taken);
+        if (client.state == ClientState::open || client.state == ClientState::closing) start_waiting(client);
+        return;
+    }
+    lose_pass(client, *item.channel);
+    core_.life.abort(client, item.result == -EBADF || item.result == -EINVAL ? CloseReason::internal : CloseReason::peer_reset);
+}
+
+void Sender::keep_rest_of_pass(Client& client, pubsub::LocalChannel& channel, std::size_t taken) {
+    const WireForm form = wire_form(client.kind);
+    const LocalChannelId id = pubsub::LocalChannels::id_of(channel);
+    for (pubsub::Held* held : channel.pass.messages) {
+        const std::size_t size = held->message->frame(form).size();
+        if (taken >= size) {
+            taken -= size;
+            core_.stats.deliveries.add();
+        } else if (taken != 0) {
+            pubsub::Holds::retain(held);
+            outflow_of(client).queue.push_partial({held, id}, form, taken);
+            ++queued_messages_;
+            queued_bytes_ += size;
+            taken = 0;
+        } else if (client.state == ClientState::open) {
+            offer(client, id, held, true);
+        } else {
+            core_.stats.count_drop(DropReason::client_closed, held->message->priority);
+        }
+    }
+}
+
+void Sender::lose_pass(Client& client, pubsub::LocalChannel& channel) {
+    static_cast<void>(client);
+    for (const pubsub::Held* held : channel.pass.messages)
+        core_.stats.count_drop(DropReason::client_closed, held->message->priority);
+}
+
+void Sender::settle_flush(Item& item) {
+    Client& client = core_.clients[item.slot];
+    if (!item.exception) {
+        settle_outflow(client, item.bytes);
+        if (client.out->empty()) {
+            flushed(client);
+        } else if (client.state != ClientState::dead) {
+            mark_dirty(client);
+        }
+        return;
+    }
+    if (item.result >= 0 || item.result == -EAGAIN || is_shortage(-item.result)) {
+        settle_outflow(client, static_cast<std::size_t>(std::max(item.result, 0)));
+        if (client.state != ClientState::dead) start_waiting(client);
+        return;
+    }
+    settle_outflow(client, 0);
+    core_.life.abort(client, item.result == -EBADF || item.result == -EINVAL ? CloseReason::internal : CloseReason::peer_reset);
+}
+
+void Sender::settle_outflow(Client& client, std::size_t taken) {
+    core_.stats.bytes_sent.add(taken);
+    std::uint64_t delivered = 0;
+    client.out->settle(taken, wire_form(client.kind), [&](const pubsub::QueueEntry& entry) {
+        if (!entry.channel.is_none()) ++delivered;
+        --queued_messages_;
+        queued_bytes_ -= entry.held->message->frame(wire_form(client.kind)).size();
+        core_.holds.release(entry.held);
+    });
+    core_.stats.deliveries.add(delivered);
+}
+
+// ---- what waits for a client
+
+Outflow& Sender::outflow_of(Client& client) {
+    if (client.out == nullptr) {
+        if (spare_.empty()) spare_.push_back(std::make_unique<Outflow>());
+        client.out = spare_.back().release();
+        spare_.pop_back();
+        ++outflows_;
+    }
+    return *client.out;
+}
+
+void Sender::give_back(Client& client) {
+    std::unique_ptr<Outflow> out(client.out);
+    client.out = nullptr;
+    --outflows_;
+    out->reset();
+    if (spare_.size() < kSpareOutflows) spare_.push_back(std::move(out));
+}
+
+void Sender::let_go(const Client& client, const pubsub::QueueEntry& entry, DropReason reason) {
+    queued_bytes_ -= entry.held->message->frame(wire_form(client.kind)).size();
+    if (!entry.channel.is_none()) core_.stats.count_drop(reason, entry.held->message->priority);
+    --queued_messages_;
+    core_.holds.release(entry.held);
+}
+
+void Sender::offer(Client& client, LocalChannelId channel, pubsub::Held* held, bool behind) {
+    const AppConfig& app = core_.apps[client.app];
+    const OverflowPolicy policy = app.has_overflow ? app.overflow : core_.config.overflow;
+    const pubsub::QueueLimits limits{core_.config.queue_messages, core_.config.queue_bytes};
+    const Priority priority = held->message->priority;
+    // A client that takes what it is given does not lose messages because many of its channels were busy in one turn.
+    if (!behind && client.out != nullptr && !client.sending &&
+        client.out->queue.over_threshold(priority, client.high_priority, limits)) {
+        flush_now(client);
+        if (client.state != ClientState::open) {
+            if (!channel.is_none()) core_.stats.count_drop(DropReason::client_closed, priority);
+            return;
+        }
+    }
+    const pubsub::SendQueue::Offer offered{{held, channel}, wire_form(client.kind), policy, client.high_priority,
+                                           behind || client.sending};
+    const auto admission = outflow_of(client).queue.push(
+        offered, limits, [&](const pubsub::QueueEntry& entry, DropReason reason) { let_go(client, entry, reason); });
+    switch (admission) {
+        case pubsub::Admission::queued:
+            pubsub::Holds::retain(held);
+            ++queued_messages_;
+            queued_bytes_ += held->message->frame(wire_form(client.kind)).size();
+            if (!behind) mark_dirty(client);
+            break;
+        case pubsub::Admission::dropped: core_.stats.count_drop(DropReason::queue_threshold, priority); break;
+        case pubsub::Admission::close:
+            if (!channel.is_none()) core_.stats.count_drop(DropReason::queue_full, priority);
+            core_.life.close(client, {4100, CloseReason::queue_full, "Client too slow: its queue is full"});
+            break;
+    }
+}
+
+void Sender::answer(Client& client, std::string_view frame) {
+    if (client.state != ClientState::open) return;
+    auto* message = core_.blocks.make<pubsub::Message>(frame.size());
+    std::memcpy(message->storage(), frame.data(), frame.size());
+    const auto form = static_cast<std::size_t>(wire_form(client.kind));
+    message->frame_bytes[form] = static_cast<std::uint32_t>(frame.size());
+    message->priority = Priority::urgent;
+    pubsub::Held* held = core_.holds.take(message);
+    offer(client, {}, held);
+    core_.holds.release(held);
+}
+
+void Sender::control(Client& client, std::string frame) {
+    if (client.state == ClientState::dead || client.state == ClientState::lingering) return;
+    if (outflow_of(client).push_control(std::move(frame))) {
+        mark_dirty(client);
+    } else {
+        core_.life.abort(client, CloseReason::queue_full);
+    }
+}
+
+void Sender::pong(Client& client, std::string frame) {
+    if (client.state != ClientState::open) return;
+    if (outflow_of(client).push_pong(std::move(frame))) {
+        mark_dirty(client);
+    } else {
+        core_.life.abort(client, CloseReason::queue_full);
+    }
+}
+
+void Sender::stream(Client& client, std::string_view bytes) {
+    if (client.state != ClientState::open) return;
+    outflow_of(client).append_stream(bytes);
+    mark_dirty(client);
+}
+
+void Sender::mark_dirty(Client& client) {
+    if (client.dirty || client.sending) return;
+    client.dirty = true;
+    dirty_.push_back(client.id);
+}
+
+void Sender::flush_now(Client& client) {
+    finish();
+    if (client.state == ClientState::dead || client.out == nullptr || client.sending || client.out->empty()) return;
+    add_flush(client);
+    finish();
+}
+
+void Sender::flush_dirty() {
+    finish();
+    while (!dirty_.empty()) {
+        flushing_.swap(dirty_);
+        for (const std::uint64_t id : flushing_) {
+            Client* client = core_.find(id);
+            if (client == nullptr) continue;
+            client->dirty = false;
+            if (client->out == nullptr || client->sending || client->state == ClientState::dead) continue;
+            if (client->out->empty()) {
+                flushed(*client);
+                continue;
+            }
+            add_flush(*client);
+            if (batch_full()) finish();
+        }
+        finish();
+        flushing_.clear();
+    }
+}
+
+// ---- the send that waits for room
+
+void Sender::start_waiting(Client& client) {
+    if (client.sending || client.out == nullptr || client.out->empty()) return;
+    Outflow& out = *client.out;
+    std::size_t bytes = 0;
+    out.message = {};
+    out.message.msg_iovlen = out.compose(wire_form(client.kind), out.parts.data(), out.parts.size(), bytes);
+    out.message.msg_iov = out.parts.data();
+    out.waiting_since = core_.now;
+    client.sending = true;
+    core_.ring.send_wait(client.fd, &out.message, token(client.slot(), io::Op::send_wait));
+    core_.life.watch_writes(client);
+}
+
+void Sender::send_wait_done(const io::Completion& done) {
+    Client* client = core_.clients.find(done.token.slot, done.token.generation);
+    SPILLWAY_ASSERT(client != nullptr && client->sending);  // a slot is not freed while a send is under way
+    client->sending = false;
+    settle_outflow(*client, static_cast<std::size_t>(std::max(done.result, 0)));
+    if (client->state == ClientState::dead) {
+        core_.life.doom(*client);
+        return;
+    }
+    if (done.result < 0 && is_shortage(-done.result)) {
+        core_.life.retry_later(*client, kRetryAfter);
+    } else if (done.result < 0) {
+        core_.life.abort(*client, CloseReason::peer_reset);
+    } else if (client->out->empty()) {
+        flushed(*client);
+    } else {
+        start_waiting(*client);
+    }
+}
+
+void Sender::flushed(Client& client) {
+    give_back(client);
+    core_.life.flushed(client);
+}
+
+// ---- endings
+
+void Sender::purge(Client& client, LocalChannelId channel) {
+    if (client.out == nullptr) return;
+    client.out->queue.purge(channel, wire_form(client.kind),
+                            [&](const pubsub::QueueEntry& entry) { let_go(client, entry, DropReason::unsubscribed); });
+}
+
+void Sender::drop_unsent(Client& client) {
+    if (client.out == nullptr) return;
+    client.out->queue.clear_behind_partial(
+        [&](const pubsub::QueueEntry& entry) { let_go(client, entry, DropReason::client_closed); });
+}
+
+void Sender::last_word(Client& client, std::string frame) {
+    outflow_of(client).push_last(std::move(frame));
+    mark_dirty(client);
+}
+
+void Sender::drop_all(Client& client) {
+    if (client.out == nullptr) return;
+    SPILLWAY_ASSERT(!client.sending);
+    client.out->queue.clear([&](const pubsub::QueueEntry& entry) { let_go(client, entry, DropReason::client_closed); });
+    client.out->forget_control();
+    give_back(client);
+}
+
+std::uint64_t Sender::outflow_bytes() const { return (outflows_ + spare_.size()) * sizeof(Outflow); }
+
+void Sender::check_invariants() {
+    SPILLWAY_ASSERT(count_ == 0 && !settling_);
+    std::uint64_t outflows = 0;
+    std::uint64_t messages = 0;
+    core_.clients.for_each([&](std::uint32_t, Client& client) {
+        if (client.out == nullptr) return;
+        ++outflows;
+        messages += client.out->queue.size();
+        client.out->queue.check_invariants(wire_form(client.kind));
+        SPILLWAY_ASSERT(client.sending == client.out->in_flight());
+        // What waits is being sent, will be flushed this turn, or waits for the retry timer.
+        SPILLWAY_ASSERT(client.sending || client.dirty || !client.out->empty() || client.state == ClientState::dead);
+    });
+    SPILLWAY_ASSERT(outflows == outflows_ && messages == queued_messages_);
+}
+
+}  // namespace spillway::server

@@ -1,0 +1,218 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+#include "server/server.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "base/assert.h"
+#include "base/format.h"
+#include "base/log.h"
+#include "build_info.h"
+#include "io/capabilities.h"
+#include "io/listener.h"
+#include "io/uring_ring.h"
+#include "server/core.h"
+
+namespace spillway::server {
+namespace {
+
+using base::concat;
+namespace log = base::log;
+
+/// Descriptors kept aside: for the process itself, per core (ring, eventfd, listener, spare), and for API connections.
+constexpr std::uint64_t kReserve = 64;
+constexpr std::uint64_t kReservePerCore = 8;
+constexpr std::uint64_t kApiShareMax = 1024;
+
+std::vector<unsigned> available_cpus() {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    std::vector<unsigned> cpus;
+    if (sched_getaffinity(0, sizeof set, &set) == 0) {
+        for (unsigned i = 0; i < CPU_SETSIZE; ++i)
+            if (CPU_ISSET(i, &set)) cpus.push_back(i);
+    }
+    if (cpus.empty()) cpus.push_back(0);
+    return cpus;
+}
+
+/// The CPU for each core, kNoCpu where there are fewer CPUs than cores wanted.
+constexpr unsigned kNoCpu = ~0U;
+base::Result<std::vector<unsigned>> choose_cpus(const Config& config) {
+    const std::vector<unsigned> available = available_cpus();
+    if (!config.cpus.empty()) {
+        for (const unsigned cpu : config.cpus)
+            if (std::ranges::find(available, cpu) == available.end())
+                return base::fail(concat("CPU ", cpu, " of --cores is not available to this process"));
+        return config.cpus;
+    }
+    std::vector<unsigned> chosen = available;
+    if (config.cores != 0) chosen.resize(config.cores, kNoCpu);
+    if (chosen.size() > kCoresMax) chosen.resize(kCoresMax);
+    return chosen;
+}
+
+void pin(std::thread& thread, unsigned cpu) {
+    if (cpu == kNoCpu) return;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    if (pthread_setaffinity_np(thread.native_handle(), sizeof set, &set) != 0)
+        log::warn(concat("a core could not be pinned to CPU ", cpu));
+}
+
+std::uint64_t raise_descriptor_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+    if (limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0) getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    return std::min<std::uint64_t>(limit.rlim_cur, 16U << 20);
+}
+
+std::uint64_t derived_max_clients(std::uint64_t descriptors, std::size_t cores) {
+    const std::uint64_t fixed = kReserve + kReservePerCore * cores;
+    const std::uint64_t api = std::min(kApiShareMax, descriptors / 10);
+    return descriptors > fixed + api + 1 ? descriptors - fixed - api : 1;
+}
+
+std::string version() { return concat(kVersion, "-", kBuildId); }
+
+/// Everything that lives as long as the server runs.
+struct Running {
+    explicit Running(const Config& c, std::size_t core_count)
+        : config(c), apps(c.apps), quotas(c.apps.size()), mesh(core_count), ops(config, quotas, version()) {}
+    Config config;
+    AppTable apps;
+    Quotas quotas;
+    Mesh mesh;
+    Ops ops;
+    base::SystemClock clock;
+    std::vector<std::unique_ptr<io::UringRing>> rings;
+    std::vector<std::unique_ptr<crypto::SystemRandom>> randoms;
+    std::vector<std::unique_ptr<Stats>> stats;
+    std::vector<std::unique_ptr<Core>> cores;
+    io::Listeners main;
+    io::Listeners metrics;
+};
+
+base::Result<void> open_ports(Running& running, std::size_t cores) {
+    const Config& config = running.config;
+    const std::string host = !config.host.empty() ? config.host : config.development_app ? "127.0.0.1" : "0.0.0.0";
+    auto main = io::open_listeners(host, config.port, cores);
+    if (!main) return base::fail(main.error());
+    auto metrics = io::open_listeners(config.metrics_host, config.metrics_port, 1);
+    if (!metrics) return base::fail(concat(metrics.error(), " (metrics port: --metrics-port chooses another)"));
+    running.main = std::move(*main);
+    running.metrics = std::move(*metrics);
+    return {};
+}
+
+base::Result<void> make_cores(Running& running, std::uint64_t descriptors) {
+    io::UringOptions options;
+    const io::Capabilities host = io::ask_host(static_cast<unsigned>(running.mesh.cores()), options);
+    if (!host.obstacle.empty()) return base::fail(host.obstacle);
+    for (const std::string& advice : host.advice) log::warn(advice);
+    options.completion_per_send = host.completion_per_send;
+    for (std::size_t i = 0; i < running.mesh.cores(); ++i) {
+        auto ring = io::UringRing::create(options);
+        if (!ring) return base::fail(ring.error());
+        running.rings.push_back(std::move(*ring));
+        running.randoms.push_back(std::make_unique<crypto::SystemRandom>());
+        running.stats.push_back(std::make_unique<Stats>());
+        running.mesh.set_sleeper(static_cast<CoreId>(i), running.rings[i].get());
+        running.ops.watch(*running.stats[i]);
+    }
+    for (std::size_t i = 0; i < running.mesh.cores(); ++i) {
+        running.cores.push_back(std::make_unique<Core>(CoreSetup{
+            static_cast<CoreId>(i), running.config, running.apps, running.quotas, running.mesh, *running.rings[i], running.clock,
+            *running.randoms[i], *running.stats[i], running.ops, running.main.sockets[i].get(),
+            i == 0 ? running.metrics.sockets[0].get() : -1, descriptors}));
+    }
+    return {};
+}
+
+void announce(const Running& running) {
+    if (running.config.development_app) {
+        std::printf("No app is configured: serving the DEVELOPMENT app, whose secret everybody knows.\n"
+                    "  id app-id   key app-key   secret app-secret   (--app ID:KEY:SECRET or --config FILE for your own)\n");
+    }
+    std::printf("spillway %s with %zu core%s, up to %llu clients\n", version().c_str(), running.cores.size(),
+                running.cores.size() == 1 ? "" : "s", static_cast<unsigned long long>(running.config.max_clients));
+    std::printf("listening on http://%s\n", running.main.address.c_str());
+    std::printf("metrics on http://%s\n", running.metrics.address.c_str());
+    std::fflush(stdout);
+}
+
+void signal_all(MeshPort& port, std::size_t cores, Signal::What what) {
+    for (std::size_t i = 0; i < cores; ++i) port.send(static_cast<CoreId>(i), Signal{what});
+    port.flush();
+}
+
+/// The control endpoint: waits for a signal, drains, and ends when every core said that it is done.
+void control(Running& running, const sigset_t& signals) {
+    const std::size_t cores = running.mesh.cores();
+    MeshPort port(running.mesh, running.mesh.control());
+    int signal = 0;
+    do {
+        sigwait(&signals, &signal);
+    } while (signal == SIGHUP || signal == SIGPIPE);
+    log::info(concat("draining: no new connections; up to ", running.config.drain_timeout.count() / 1000, " s for ",
+                     running.quotas.clients.count(), " clients"));
+    running.ops.set_draining();
+    signal_all(port, cores, Signal::What::drain);
+    std::size_t drained = 0;
+    while (drained < cores) {
+        constexpr timespec kLook{0, 5'000'000};
+        const int again = sigtimedwait(&signals, nullptr, &kLook);
+        if (again == SIGTERM || again == SIGINT) {
+            log::warn("asked again: cutting whoever is left");
+            signal_all(port, cores, Signal::What::force);
+        }
+        port.drain(1024, [&](CoreId, const Envelope& envelope) { drained += std::holds_alternative<Signal>(envelope) ? 1 : 0; });
+        port.flush();
+    }
+    signal_all(port, cores, Signal::What::stop);
+}
+
+}  // namespace
+
+base::Result<int> serve(const Config& wanted) {
+    sigset_t signals;
+    sigemptyset(&signals);
+    for (const int s : {SIGTERM, SIGINT, SIGHUP, SIGPIPE}) sigaddset(&signals, s);
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+
+    const auto cpus = choose_cpus(wanted);
+    if (!cpus) return base::fail(cpus.error());
+    const std::uint64_t descriptors = raise_descriptor_limit();
+    Running running(wanted, cpus->size());
+    if (running.config.max_clients_derived) running.config.max_clients = derived_max_clients(descriptors, cpus->size());
+
+    if (const auto ports = open_ports(running, cpus->size()); !ports) return base::fail(ports.error());
+    if (const auto made = make_cores(running, descriptors); !made) return base::fail(made.error());
+
+    running.ops.set_started(running.clock.now());
+    announce(running);
+    std::vector<std::thread> threads;
+    for (std::size_t i = 0; i < running.cores.size(); ++i) {
+        threads.emplace_back([core = running.cores[i].get()] { core->run(); });
+        pin(threads.back(), (*cpus)[i]);
+    }
+    control(running, signals);
+    for (std::thread& thread : threads) thread.join();
+    log::info("drained");
+    return 0;
+}
+
+}  // namespace spillway::server

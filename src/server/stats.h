@@ -1,0 +1,89 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// What one core counts. Written by that core alone, with plain adds, in batches where deliveries are concerned; read by
+// whoever answers /metrics, without locks. Exact at rest.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include <spillway/errors.h>
+
+#include "base/counter.h"
+#include "server/client.h"
+
+namespace spillway::server {
+
+/// HTTP endpoints as the metrics name them.
+enum class Endpoint : std::uint8_t { upgrade, events, batch_events, channels, ops, other };
+inline constexpr std::size_t kEndpoints = 6;
+[[nodiscard]] constexpr std::string_view to_string(Endpoint e) {
+    constexpr std::string_view names[kEndpoints] = {"upgrade", "events", "batch_events", "channels", "ops", "other"};
+    return names[static_cast<std::size_t>(e)];
+}
+/// Statuses that are told apart; anything else counts as the last.
+inline constexpr std::array<int, 16> kStatuses{101, 200, 400, 401, 403, 404, 405, 413, 414, 415, 426, 429, 431, 503, 505, 500};
+
+/// Why a connection or request was refused before it was anybody's.
+enum class Refusal : std::uint8_t { max_clients, app_quota, unknown_app, app_disabled, origin, descriptors, draining };
+inline constexpr std::size_t kRefusals = 7;
+[[nodiscard]] constexpr std::string_view to_string(Refusal r) {
+    constexpr std::string_view names[kRefusals] = {"max_clients", "app_quota",   "unknown_app", "app_disabled",
+                                                   "origin",      "descriptors", "draining"};
+    return names[static_cast<std::size_t>(r)];
+}
+
+/// Close codes that are told apart; anything else counts under 0, "none or other".
+inline constexpr std::array<std::uint16_t, 22> kCloseCodes{0,    1000, 1001, 1002, 1003, 1006, 1007, 1008, 1009, 1011, 1012,
+                                                           4001, 4003, 4004, 4006, 4007, 4008, 4009, 4100, 4200, 4201, 4202};
+
+struct alignas(64) Stats {
+    std::array<base::Gauge, kClientKinds> clients;
+    base::Counter connections;      // accepted ever
+    base::Gauge subscriptions;
+    base::Gauge channels;           // occupied, counted at their home
+    base::Counter published;        // publications sequenced here
+    base::Counter deliveries;
+    std::array<std::array<base::Counter, kPriorities>, kDropReasons> dropped;
+    base::Counter excluded;         // deliveries that the publisher asked not to make
+    base::Counter broadcast_sent;   // deliveries expected of broadcasts that were sent into the mesh
+    base::Counter broadcast_taken;  // the same, of broadcasts that arrived
+    base::Counter bytes_received;
+    base::Counter bytes_sent;
+    std::array<std::array<base::Counter, kCloseReasons>, kCloseCodes.size()> closes;
+    std::array<base::Counter, kRefusals> refused;
+    std::array<std::array<base::Counter, kStatuses.size()>, kEndpoints> http;
+    base::Counter client_errors;    // pusher:error sent on open connections
+    base::Gauge queued_bytes;
+    base::Gauge queued_messages;
+    base::Gauge block_bytes;
+    base::Gauge client_bytes;
+    base::Gauge mesh_depth;
+    base::Counter publish_refused;  // 503 for want of room in the mesh
+    base::Counter pauses;
+    base::Counter slices;
+    base::Counter turns;
+    base::Counter ring_enters, ring_sqes, ring_cqes, ring_overflows, ring_no_buffers, ring_send_again, ring_send_short, ring_wakes;
+    base::Histogram broadcast;      // sequenced -> last local send of it
+    base::Histogram loop_lag;       // how long a turn kept others waiting
+    base::Counter last_turn_ms;     // monotonic, for the health check
+
+    void count_close(std::uint16_t code, CloseReason reason) {
+        std::size_t i = kCloseCodes.size();
+        while (--i != 0 && kCloseCodes[i] != code) {}
+        closes[i][static_cast<std::size_t>(reason)].add();
+    }
+    void count_http(Endpoint endpoint, int status) {
+        std::size_t i = 0;
+        while (i + 1 < kStatuses.size() && kStatuses[i] != status) ++i;
+        http[static_cast<std::size_t>(endpoint)][i].add();
+    }
+    void count_drop(DropReason reason, Priority priority, std::uint64_t n = 1) {
+        dropped[static_cast<std::size_t>(reason)][static_cast<std::size_t>(priority)].add(n);
+    }
+    void count_refusal(Refusal reason) { refused[static_cast<std::size_t>(reason)].add(); }
+};
+
+}  // namespace spillway::server
