@@ -54,6 +54,7 @@ private:
         failed,
     };
 
+    std::size_t plain_run(std::string_view in) const;
     Verdict step(unsigned char c);
     Verdict on_start(unsigned char c);
     Verdict on_method(unsigned char c);

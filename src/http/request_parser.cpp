@@ -267,7 +267,7 @@ bool RequestParser::State::judge_target() {
     const std::size_t hosts = request.header_count("host");
     if (hosts > 1) return fail(400, "repeated Host");
     if (hosts == 0 && request.minor_version == 1) return fail(400, "missing Host");
-    if (hosts == 1 && !is_host(*request.header("host"))) return fail(400, "malformed Host");
+    if (hosts == 1 && !is_host(request.header("host").value_or(""))) return fail(400, "malformed Host");
 
     std::string_view origin = request.target;
     if (origin == "*") {
@@ -291,14 +291,14 @@ bool RequestParser::State::judge_framing() {
     if (lengths == 1 && encodings > 0) return fail(400, "both Content-Length and Transfer-Encoding");
     if (encodings > 0) {
         if (encodings > 1 || request.minor_version == 0) return fail(400, "malformed Transfer-Encoding");
-        const std::string_view encoding = *request.header("transfer-encoding");
+        const std::string_view encoding = request.header("transfer-encoding").value_or("");
         if (encoding.empty()) return fail(400, "malformed Transfer-Encoding");
         if (!equals_ignoring_case(encoding, "chunked")) return fail(501, "the only Transfer-Encoding taken is chunked");
         body_kind = BodyKind::chunked;
         return true;
     }
     if (lengths == 0) return true;
-    const std::string_view length = *request.header("content-length");
+    const std::string_view length = request.header("content-length").value_or("");
     if (!is_number(length)) return fail(400, "malformed or repeated Content-Length");
     std::uint64_t number = 0;
     const bool fits = std::from_chars(length.data(), length.data() + length.size(), number).ec == std::errc{};

@@ -42,21 +42,27 @@ std::string_view to_string(TargetError error) noexcept {
 
 bool percent_decode(std::string_view text, bool plus_is_blank, std::string& out) {
     const std::size_t begin = out.size();
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        char c = text[i];
-        if (c == '+' && plus_is_blank) {
-            c = ' ';
-        } else if (c == '%') {
-            const int high = i + 2 < text.size() ? hex_value(text[i + 1]) : -1;
-            const int low = i + 2 < text.size() ? hex_value(text[i + 2]) : -1;
-            if (high < 0 || low < 0 || (high == 0 && low == 0)) {
-                out.resize(begin);
-                return false;
-            }
-            c = static_cast<char>(high * 16 + low);
-            i += 2;
+    const auto special = [plus_is_blank](char c) { return c == '%' || (c == '+' && plus_is_blank); };
+    std::size_t at = 0;
+    while (at < text.size()) {
+        std::size_t plain_end = at;
+        while (plain_end < text.size() && !special(text[plain_end])) ++plain_end;
+        out.append(text, at, plain_end - at);
+        at = plain_end;
+        if (at == text.size()) break;
+        if (text[at] == '+') {
+            out.push_back(' ');
+            ++at;
+            continue;
         }
-        out.push_back(c);
+        const int high = at + 2 < text.size() ? hex_value(text[at + 1]) : -1;
+        const int low = at + 2 < text.size() ? hex_value(text[at + 2]) : -1;
+        if (high < 0 || low < 0 || (high == 0 && low == 0)) {
+            out.resize(begin);
+            return false;
+        }
+        out.push_back(static_cast<char>(high * 16 + low));
+        at += 3;
     }
     return true;
 }

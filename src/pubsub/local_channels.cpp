@@ -7,6 +7,28 @@
 #include "base/assert.h"
 
 namespace spillway::pubsub {
+namespace {
+
+/// How many messages, at least one, have no more than `bytes_max` together in their larger forms.
+std::size_t count_within(const std::vector<Held*>& messages, std::size_t bytes_max) {
+    std::size_t bytes = 0;
+    std::size_t count = 0;
+    for (const Held* held : messages) {
+        bytes += std::ranges::max(held->message->frame_bytes);
+        if (count != 0 && bytes > bytes_max) break;
+        ++count;
+    }
+    return count;
+}
+
+void check_order(std::span<Held* const> messages, std::uint64_t last) {
+    for (const Held* held : messages) {
+        SPILLWAY_ASSERT(held->message->seq > last);
+        last = held->message->seq;
+    }
+}
+
+}  // namespace
 
 LocalChannels::Opened LocalChannels::open(const ChannelKey& key) {
     if (const auto it = by_key_.find(key); it != by_key_.end()) return {id_of(*slots_[it->second]), false};
@@ -50,21 +72,15 @@ std::uint32_t LocalChannels::add(LocalChannel& channel, std::uint32_t slot, std:
 
 void LocalChannels::begin_pass(LocalChannel& channel, std::size_t bytes_max) {
     SPILLWAY_ASSERT(!channel.pass.active() && !channel.gathered.empty());
-    std::size_t bytes = 0;
-    std::size_t count = 0;
-    for (Held* held : channel.gathered) {
-        std::size_t largest = 0;
-        for (const auto frame : held->message->frame_bytes) largest = std::max<std::size_t>(largest, frame);
-        if (count != 0 && bytes + largest > bytes_max) break;
-        bytes += largest;
-        ++count;
-    }
+    const bool for_nobody = channel.orphaned != 0;
+    const std::size_t count = for_nobody ? channel.orphaned : count_within(channel.gathered, bytes_max);
+    channel.orphaned = 0;
     const auto first = channel.gathered.begin();
     channel.pass.messages.assign(first, first + static_cast<std::ptrdiff_t>(count));
     channel.gathered.erase(first, first + static_cast<std::ptrdiff_t>(count));
     channel.pass.cursor = 0;
     channel.pass.excludes = std::ranges::any_of(channel.pass.messages, [](const Held* h) { return h->message->exclude != 0; });
-    channel.pass.end = static_cast<std::uint32_t>(channel.subscribers.size());
+    channel.pass.end = for_nobody ? 0 : static_cast<std::uint32_t>(channel.subscribers.size());
 }
 
 std::span<const std::byte> LocalChannels::pass_bytes(LocalChannel& channel, WireForm form) {
@@ -102,16 +118,16 @@ void LocalChannels::check_invariants() const {
         for (const auto& s : channel->subscribers) live += s.is_gone() ? 0 : 1;
         SPILLWAY_ASSERT(live == channel->live);
         if (!channel->pass.active()) SPILLWAY_ASSERT(live == channel->subscribers.size());
-        if (channel->pass.active()) SPILLWAY_ASSERT(channel->pass.cursor <= channel->pass.end);
-        std::uint64_t last = 0;
-        for (const Held* held : channel->pass.messages) {
-            SPILLWAY_ASSERT(held->message->seq > last);
-            last = held->message->seq;
-        }
-        for (const Held* held : channel->gathered) {
-            SPILLWAY_ASSERT(held->message->seq > last);
-            last = held->message->seq;
-        }
+        SPILLWAY_ASSERT(channel->orphaned <= channel->gathered.size());
+        if (live == 0) SPILLWAY_ASSERT(channel->orphaned == channel->gathered.size());
+        check_order(std::span(channel->gathered).subspan(channel->orphaned), 0);
+        const PassState& pass = channel->pass;
+        if (!pass.active() || pass.end == 0) continue;  // a pass of what is orphaned may hold two lives
+        SPILLWAY_ASSERT(pass.cursor <= pass.end);
+        check_order(pass.messages, 0);
+        const auto served = std::span(channel->subscribers).first(pass.end);
+        if (std::ranges::all_of(served, &Subscriber::is_gone) || channel->gathered.size() == channel->orphaned) continue;
+        SPILLWAY_ASSERT(channel->gathered[channel->orphaned]->message->seq > pass.messages.back()->message->seq);
     }
 }
 

@@ -9,6 +9,8 @@
 //   from either side. What was gathered before the join's answer (seq < first_seq) is not for it.
 // - A pass fixes its end when it starts. During a pass joins append behind the end, leaves leave a tombstone, and nothing
 //   moves; compaction runs when the pass ends. Outside a pass a leave moves the last entry into the gap.
+// - When the last subscriber leaves, what was gathered is for nobody: it may end the channel at its home as well, whose next
+//   life counts from 1 again, so sequence numbers could not keep it from a subscriber who comes before it is let go.
 // - A channel lives while it has subscribers, joins under way, or work. Its id names this life only: what still arrives
 //   for an earlier life is recognised as stale.
 //
@@ -67,6 +69,7 @@ struct LocalChannel {
     Queued queued = Queued::no;    // a fan-out job for it is in that queue, or under way
     std::vector<Subscriber> subscribers;
     std::vector<Held*> gathered;   // for the next pass, in order of seq
+    std::uint32_t orphaned = 0;    // the first so many of `gathered` are for nobody any more
     PassState pass;
 };
 
@@ -93,7 +96,7 @@ public:
     template <class Moved>
     void remove(LocalChannel& channel, std::uint32_t index, Moved&& moved) {
         auto& list = channel.subscribers;
-        --channel.live;
+        if (--channel.live == 0) channel.orphaned = static_cast<std::uint32_t>(channel.gathered.size());
         if (channel.pass.active()) {
             list[index].slot = Subscriber::kGone;
             return;
@@ -113,14 +116,17 @@ public:
             for (Held* held : channel.pass.messages)
                 if (held->message->seq >= entry.first_seq) f(held);
         }
-        for (Held* held : channel.gathered)
+        for (std::size_t i = channel.orphaned; i < channel.gathered.size(); ++i) {
+            Held* held = channel.gathered[i];
             if (held->message->seq >= entry.first_seq) f(held);
+        }
     }
 
     /// The bytes of the pass in one wire form: the one message's frame, or all of them joined.
     [[nodiscard]] static std::span<const std::byte> pass_bytes(LocalChannel& channel, WireForm form);
 
-    /// Starts a pass over everything gathered that fits into `bytes_max` (at least one message).
+    /// Starts a pass over everything gathered that fits into `bytes_max` (at least one message). What is orphaned gets a
+    /// pass of its own that ends where it starts.
     void begin_pass(LocalChannel& channel, std::size_t bytes_max);
     /// Ends it: closes the gaps. The pass's messages are handed back through `done(Held*)`.
     template <class Done, class Moved>

@@ -9,10 +9,34 @@ namespace {
 constexpr std::size_t kSmallRing = 8;
 }
 
-bool SendQueue::over_threshold(Priority priority, bool high_client, const QueueLimits& limits) const {
-    if (count_ == 0) return false;
-    const std::uint64_t percent = threshold_percent(priority, high_client);
-    return count_ * 100 >= limits.messages * percent || bytes_ * 100 >= limits.bytes * percent;
+bool SendQueue::is_over(Priority priority, bool high_client, const QueueLimits& limits, std::size_t count,
+                        std::uint64_t bytes) {
+    if (count == 0) return false;
+    const std::uint64_t permille = threshold_permille(priority, high_client);
+    return count * 1000 >= limits.messages * permille || bytes * 1000 >= limits.bytes * permille;
+}
+
+bool SendQueue::enters(const Offer& offer, const QueueLimits& limits, std::size_t count, std::uint64_t bytes,
+                       std::uint64_t freed) {
+    const Message& message = *offer.entry.held->message;
+    return !is_over(message.priority, offer.high_client, limits, count, bytes) || freed >= message.frame(offer.form).size();
+}
+
+bool SendQueue::enters_without(std::size_t index, const Offer& offer, const QueueLimits& limits) const {
+    const std::uint64_t bytes = at(index).held->message->frame(offer.form).size();
+    return enters(offer, limits, count_ - 1, bytes_ - bytes, bytes);
+}
+
+bool SendQueue::may_displace(const Offer& offer, const QueueLimits& limits) const {
+    std::size_t count = 0;
+    std::uint64_t bytes = 0;
+    for (std::size_t i = fixed_prefix(); i < count_; ++i) {
+        const QueueEntry& other = at(i);
+        if (other.channel.is_none() || other.held->message->priority > offer.entry.held->message->priority) continue;
+        ++count;
+        bytes += other.held->message->frame(offer.form).size();
+    }
+    return count != 0 && enters(offer, limits, count_ - count, bytes_ - bytes, bytes);
 }
 
 void SendQueue::make_room() {
@@ -62,19 +86,12 @@ std::size_t SendQueue::find_same_event(const QueueEntry& entry) const {
     if (entry.channel.is_none()) return kNone;
     for (std::size_t i = fixed_prefix(); i < count_; ++i) {
         const QueueEntry& other = at(i);
-        if (other.channel == entry.channel && other.held->message->event_hash == entry.held->message->event_hash) return i;
+        const Message& message = *other.held->message;
+        if (other.channel == entry.channel && message.event_hash == entry.held->message->event_hash &&
+            message.priority <= entry.held->message->priority)
+            return i;
     }
     return kNone;
-}
-
-std::size_t SendQueue::find_oldest_of_lowest(Priority at_most) const {
-    std::size_t best = kNone;
-    for (std::size_t i = fixed_prefix(); i < count_; ++i) {
-        const QueueEntry& other = at(i);
-        if (other.channel.is_none() || other.held->message->priority > at_most) continue;
-        if (best == kNone || other.held->message->priority < at(best).held->message->priority) best = i;
-    }
-    return best;
 }
 
 void SendQueue::shrink() {

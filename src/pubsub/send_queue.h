@@ -7,6 +7,9 @@
 // Invariants
 // - Order is that of arrival. Only whole messages are dropped, never the one partly on the wire, never one in flight.
 // - Occupancy is looked at before the message: an empty queue takes any one message.
+// - A message takes the place of others (displaced, conflated) only if it enters by that: because they leave the queue under
+//   its threshold, or because they are no smaller than it is. So a queue over its threshold never gains by a replacement,
+//   and nothing is let go for a message that is then dropped itself. Nothing makes way for a lower priority.
 //
 // Thread: the client's core. Owns a reference to each message in it.
 #pragma once
@@ -19,6 +22,7 @@
 #include <spillway/ids.h>
 #include <spillway/message.h>
 
+#include "base/assert.h"
 #include "pubsub/message.h"
 
 namespace spillway::pubsub {
@@ -33,18 +37,18 @@ struct QueueEntry {
     LocalChannelId channel;  // none: an answer to this client alone
 };
 
-/// Percent of messages or bytes (whichever is fuller) from which a message of this priority no longer enters. For a
-/// client of high priority each is moved half-way to 100.
-[[nodiscard]] constexpr unsigned threshold_percent(Priority priority, bool high_client) {
-    constexpr unsigned percent[kPriorities] = {60, 80, 95, 100};
-    const unsigned p = percent[static_cast<std::size_t>(priority)];
-    return high_client ? (p + 100) / 2 : p;
+/// Thousandths of messages or bytes (whichever is fuller) from which a message of this priority no longer enters. For a
+/// client of high priority each is moved half-way to 1000.
+[[nodiscard]] constexpr unsigned threshold_permille(Priority priority, bool high_client) {
+    constexpr unsigned permille[kPriorities] = {600, 800, 950, 1000};
+    const unsigned p = permille[static_cast<std::size_t>(priority)];
+    return high_client ? (p + 1000) / 2 : p;
 }
 
 enum class Admission : std::uint8_t {
     queued,
     dropped,     // this message; the caller counts it as queue_threshold
-    close,       // an urgent message found it full, or the policy is disconnect: the client must go
+    close,       // an urgent message found it full, or the policy is disconnect and a normal message would not enter
 };
 
 class SendQueue {
@@ -58,28 +62,33 @@ public:
     };
 
     /// Would a message of this priority be refused or displace another now?
-    [[nodiscard]] bool over_threshold(Priority priority, bool high_client, const QueueLimits& limits) const;
+    [[nodiscard]] bool over_threshold(Priority priority, bool high_client, const QueueLimits& limits) const {
+        return is_over(priority, high_client, limits, count_, bytes_);
+    }
 
     /// Takes the offer's reference if it answers `queued`. `let_go(QueueEntry, DropReason)` receives messages that made
-    /// room (displaced, conflated), with their references.
+    /// room (displaced, conflated), with their references; it leaves this queue alone.
     template <class LetGo>
     Admission push(const Offer& offer, const QueueLimits& limits, LetGo&& let_go) {
         const Priority priority = offer.entry.held->message->priority;
         if (offer.may_conflate && offer.policy == OverflowPolicy::conflate) {
-            if (const auto older = find_same_event(offer.entry); older != kNone)
+            if (const auto older = find_same_event(offer.entry); older != kNone && enters_without(older, offer, limits)) {
                 let_go(take_out(older, offer.form), DropReason::conflated);
+                append(offer.entry, offer.form);
+                return Admission::queued;
+            }
         }
         if (!over_threshold(priority, offer.high_client, limits)) {
             append(offer.entry, offer.form);
             return Admission::queued;
         }
-        if (priority == Priority::urgent || offer.policy == OverflowPolicy::disconnect) return Admission::close;
-        if (offer.policy == OverflowPolicy::drop_oldest) {
-            if (const auto oldest = find_oldest_of_lowest(priority); oldest != kNone) {
-                let_go(take_out(oldest, offer.form), DropReason::displaced);
-                append(offer.entry, offer.form);
-                return Admission::queued;
-            }
+        if (priority == Priority::urgent) return Admission::close;
+        if (offer.policy == OverflowPolicy::disconnect && over_threshold(Priority::normal, offer.high_client, limits))
+            return Admission::close;
+        if (offer.policy == OverflowPolicy::drop_oldest && may_displace(offer, limits)) {
+            displace(offer, limits, let_go);
+            append(offer.entry, offer.form);
+            return Admission::queued;
         }
         return Admission::dropped;
     }
@@ -104,6 +113,7 @@ public:
     template <class Done>
     void consume(std::size_t taken, WireForm form, Done&& done) {
         while (taken != 0) {
+            SPILLWAY_ASSERT(count_ != 0);
             const QueueEntry entry = at(0);
             const std::size_t rest = entry.held->message->frame(form).size() - head_taken_;
             if (taken < rest) {
@@ -169,7 +179,39 @@ private:
     void pop_front(std::size_t bytes);
     [[nodiscard]] QueueEntry take_out(std::size_t index, WireForm form);
     [[nodiscard]] std::size_t find_same_event(const QueueEntry& entry) const;
-    [[nodiscard]] std::size_t find_oldest_of_lowest(Priority at_most) const;
+    [[nodiscard]] static bool is_over(Priority priority, bool high_client, const QueueLimits& limits, std::size_t count,
+                                      std::uint64_t bytes);
+    /// Would the offer enter a queue of so many messages and bytes after `freed` bytes were let go for it?
+    [[nodiscard]] static bool enters(const Offer& offer, const QueueLimits& limits, std::size_t count,
+                                     std::uint64_t bytes, std::uint64_t freed);
+    [[nodiscard]] bool enters_without(std::size_t index, const Offer& offer, const QueueLimits& limits) const;
+    /// Would the offer enter if everything went that may go for it?
+    [[nodiscard]] bool may_displace(const Offer& offer, const QueueLimits& limits) const;
+
+    /// Lets the oldest of the lowest priority go, one after the other, until the offer enters. After may_displace().
+    template <class LetGo>
+    void displace(const Offer& offer, const QueueLimits& limits, LetGo&& let_go) {
+        std::uint64_t freed = 0;
+        const auto highest = static_cast<std::size_t>(offer.entry.held->message->priority);
+        for (std::size_t p = 0; p <= highest && !enters(offer, limits, count_, bytes_, freed); ++p) {
+            const std::size_t end = count_;
+            std::size_t keep = fixed_prefix();
+            for (std::size_t i = keep; i < end; ++i) {
+                const QueueEntry entry = at(i);
+                const bool goes = !entry.channel.is_none() && entry.held->message->priority == static_cast<Priority>(p) &&
+                                  !enters(offer, limits, count_, bytes_, freed);
+                if (!goes) {
+                    ring_[(head_ + keep++) & mask()] = entry;
+                    continue;
+                }
+                const std::uint64_t bytes = entry.held->message->frame(offer.form).size();
+                --count_;
+                bytes_ -= bytes;
+                freed += bytes;
+                let_go(entry, DropReason::displaced);
+            }
+        }
+    }
 
     std::vector<QueueEntry> ring_;
     std::size_t head_ = 0;

@@ -103,7 +103,7 @@ void PusherFront::message(Client& client, std::string_view text) {
 void PusherFront::subscribe(Client& client, const protocol::Subscribe& wanted) {
     const AppConfig& app = core_.apps[client.app];
     if (!pubsub::is_valid_channel_name(wanted.channel, app.max_channel_name)) {
-        error(client, std::nullopt, protocol::invalid_channel_name_text(wanted.channel.substr(0, kChannelNameMax)));
+        error(client, std::nullopt, protocol::invalid_channel_name_text(wanted.channel));
         return;
     }
     const pubsub::ChannelTraits traits = pubsub::classify(wanted.channel);
@@ -139,7 +139,7 @@ void PusherFront::subscribed(Client& client, const pubsub::LocalChannel& channel
 
 void PusherFront::unsubscribe(Client& client, const protocol::Unsubscribe& wanted) {
     if (!core_.membership.unsubscribe(client, pubsub::channel_key(client.app, wanted.channel)))
-        error(client, std::nullopt, protocol::no_current_subscription_text(wanted.channel.substr(0, kChannelNameMax)));
+        error(client, std::nullopt, protocol::no_current_subscription_text(wanted.channel));
 }
 
 void PusherFront::client_event(Client& client, const protocol::ClientEvent& event) {
@@ -150,7 +150,7 @@ void PusherFront::client_event(Client& client, const protocol::ClientEvent& even
         return error(client, rejected, "Client events are only for private and presence channels");
     const pubsub::ChannelKey key = pubsub::channel_key(client.app, event.channel);
     if (!core_.membership.is_subscribed(client, key))
-        return error(client, std::nullopt, protocol::client_event_not_subscribed_text(event.channel.substr(0, kChannelNameMax)));
+        return error(client, std::nullopt, protocol::client_event_not_subscribed_text(event.channel));
     if (event.event.size() > app.max_event_name) return error(client, rejected, "The event's name is too long");
     if (event.data_json.size() > app.max_event_bytes) return error(client, rejected, "The event's data is too large");
     const auto now_ms = static_cast<std::uint64_t>(

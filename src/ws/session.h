@@ -110,7 +110,8 @@ public:
     SessionPool& operator=(const SessionPool&) = delete;
 
     /// Takes bytes of one connection in the order in which they arrived and calls the sink for what they complete. Stops
-    /// behind the event that paused, closed or failed. To go on after a pause, feed from `consumed` on.
+    /// behind the event that paused, closed or failed. To go on after a pause, feed from `consumed` on. May throw
+    /// std::bad_alloc; the Inbound is then fit for release() only.
     FeedResult feed(Inbound& inbound, std::span<const std::byte> in, const MessageLimits& limits, Sink& sink);
 
     /// As feed(), but always through wslay: the reference that tests and fuzzers compare with.
