@@ -38,6 +38,8 @@ inline constexpr std::size_t kEventNameMax = 200;
 inline constexpr std::size_t kChannelsPerEventMax = 100;
 inline constexpr std::size_t kBatchMax = 10;
 inline constexpr std::size_t kUserIdMax = 128;
+/// Places in channels' orders that one request can ask for: a full batch.
+inline constexpr std::size_t kPublishMax = kChannelsPerEventMax * kBatchMax;
 
 /// Control frames, pusher:error and close frames of one client waiting to be sent.
 inline constexpr std::size_t kControlQueueMax = 64;

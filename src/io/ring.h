@@ -84,6 +84,9 @@ public:
     /// Options of an accepted TCP socket: no delay, bounded kernel send buffer (0 = the system's default).
     virtual void configure(int fd, std::uint64_t send_buffer_bytes) = 0;
     [[nodiscard]] virtual PeerAddress peer(int fd) const = 0;
+    /// Bytes sent that the peer has not acknowledged (SIOCOUTQ, tcp(7)). While a send waits for room, a smaller figure than
+    /// before is progress.
+    [[nodiscard]] virtual std::uint64_t unsent_bytes(int /*fd*/) const { return 0; }
     /// shutdown(2) with SHUT_WR or SHUT_RDWR: armed receives end by themselves after the latter.
     virtual void shutdown(int fd, int how) = 0;
     virtual void close(int fd) = 0;

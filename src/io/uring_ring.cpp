@@ -5,6 +5,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sanitizer/asan_interface.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -405,6 +407,11 @@ PeerAddress UringRing::peer(int fd) const {
         peer.port = ntohs(v6.sin6_port);
     }
     return peer;
+}
+
+std::uint64_t UringRing::unsent_bytes(int fd) const {
+    int bytes = 0;
+    return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<std::uint64_t>(bytes) : 0;
 }
 
 void UringRing::shutdown(int fd, int how) { static_cast<void>(::shutdown(fd, how)); }  // fails only where it is done

@@ -67,6 +67,7 @@ public:
     [[nodiscard]] std::uint32_t buffers_free() const override { return buffers_free_; }
     void configure(int fd, std::uint64_t send_buffer_bytes) override;
     [[nodiscard]] PeerAddress peer(int fd) const override;
+    [[nodiscard]] std::uint64_t unsent_bytes(int fd) const override;
     void shutdown(int fd, int how) override;
     void close(int fd) override;
     void wake() override;

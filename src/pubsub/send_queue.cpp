@@ -27,7 +27,7 @@ bool SendQueue::enters_without(std::size_t index, const Offer& offer, const Queu
     return enters(offer, limits, count_ - 1, bytes_ - bytes, bytes);
 }
 
-bool SendQueue::may_displace(const Offer& offer, const QueueLimits& limits) const {
+bool SendQueue::enters_without_all(const Offer& offer, const QueueLimits& limits) const {
     std::size_t count = 0;
     std::uint64_t bytes = 0;
     for (std::size_t i = fixed_prefix(); i < count_; ++i) {
@@ -52,7 +52,7 @@ void SendQueue::append(const QueueEntry& entry, WireForm form) {
     form_ = form;
     ring_[(head_ + count_) & mask()] = entry;
     ++count_;
-    bytes_ += entry.held->message->frame(form).size();
+    count_in(entry, entry.held->message->frame(form).size());
 }
 
 void SendQueue::push_partial(const QueueEntry& entry, WireForm form, std::size_t taken) {
@@ -63,11 +63,11 @@ void SendQueue::push_partial(const QueueEntry& entry, WireForm form, std::size_t
     ring_[head_] = entry;
     ++count_;
     head_taken_ = taken;
-    bytes_ += entry.held->message->frame(form).size() - taken;
+    count_in(entry, entry.held->message->frame(form).size() - taken);
 }
 
-void SendQueue::pop_front(std::size_t bytes) {
-    bytes_ -= bytes;
+void SendQueue::pop_front(const QueueEntry& entry, std::uint64_t bytes) {
+    count_out(entry, bytes);
     head_taken_ = 0;
     head_ = (head_ + 1) & mask();
     --count_;
@@ -76,8 +76,13 @@ void SendQueue::pop_front(std::size_t bytes) {
 
 QueueEntry SendQueue::take_out(std::size_t index, WireForm form) {
     const QueueEntry entry = at(index);
-    bytes_ -= entry.held->message->frame(form).size();
-    for (std::size_t i = index; i + 1 < count_; ++i) ring_[(head_ + i) & mask()] = at(i + 1);
+    count_out(entry, entry.held->message->frame(form).size());
+    if (index < count_ / 2) {  // the gap is closed from its nearer end
+        for (std::size_t i = index; i > 0; --i) ring_[(head_ + i) & mask()] = at(i - 1);
+        head_ = (head_ + 1) & mask();
+    } else {
+        for (std::size_t i = index; i + 1 < count_; ++i) ring_[(head_ + i) & mask()] = at(i + 1);
+    }
     --count_;
     return entry;
 }
@@ -94,6 +99,17 @@ std::size_t SendQueue::find_same_event(const QueueEntry& entry) const {
     return kNone;
 }
 
+std::size_t SendQueue::find_oldest_of_lowest(Priority at_most) const {
+    for (std::size_t p = 0; p <= static_cast<std::size_t>(at_most); ++p) {
+        if (droppable_[p] == 0) continue;
+        for (std::size_t i = fixed_prefix(); i < count_; ++i) {
+            const QueueEntry& other = at(i);
+            if (!other.channel.is_none() && other.held->message->priority == static_cast<Priority>(p)) return i;
+        }
+    }
+    return kNone;
+}
+
 void SendQueue::shrink() {
     SPILLWAY_ASSERT(count_ == 0);
     head_ = 0;
@@ -102,8 +118,13 @@ void SendQueue::shrink() {
 
 void SendQueue::check_invariants(WireForm form) const {
     std::uint64_t bytes = 0;
-    for (std::size_t i = 0; i < count_; ++i) bytes += at(i).held->message->frame(form).size();
+    std::array<std::uint32_t, kPriorities> droppable{};
+    for (std::size_t i = 0; i < count_; ++i) {
+        bytes += at(i).held->message->frame(form).size();
+        if (!at(i).channel.is_none()) ++droppable[static_cast<std::size_t>(at(i).held->message->priority)];
+    }
     SPILLWAY_ASSERT(bytes == bytes_ + head_taken_);
+    SPILLWAY_ASSERT(droppable == droppable_);
     SPILLWAY_ASSERT(in_flight_ <= count_);
     if (count_ == 0) SPILLWAY_ASSERT(head_taken_ == 0);
 }

@@ -14,6 +14,7 @@
 // Thread: the client's core. Owns a reference to each message in it.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -85,8 +86,7 @@ public:
         if (priority == Priority::urgent) return Admission::close;
         if (offer.policy == OverflowPolicy::disconnect && over_threshold(Priority::normal, offer.high_client, limits))
             return Admission::close;
-        if (offer.policy == OverflowPolicy::drop_oldest && may_displace(offer, limits)) {
-            displace(offer, limits, let_go);
+        if (offer.policy == OverflowPolicy::drop_oldest && displace(offer, limits, let_go)) {
             append(offer.entry, offer.form);
             return Admission::queued;
         }
@@ -122,7 +122,7 @@ public:
                 return;
             }
             taken -= rest;
-            pop_front(rest);
+            pop_front(entry, rest);
             done(entry);
         }
     }
@@ -134,7 +134,7 @@ public:
         for (std::size_t i = keep; i < count_; ++i) {
             const QueueEntry entry = at(i);
             if (entry.channel == channel) {
-                bytes_ -= entry.held->message->frame(form).size();
+                count_out(entry, entry.held->message->frame(form).size());
                 let_go(entry);
             } else {
                 ring_[(head_ + keep++) & mask()] = entry;
@@ -149,13 +149,14 @@ public:
         for (std::size_t i = 0; i < count_; ++i) let_go(at(i));
         head_ = count_ = head_taken_ = in_flight_ = 0;
         bytes_ = 0;
+        droppable_ = {};
     }
     /// Lets everything go but a partly sent head, so that a close frame can follow at a frame boundary.
     template <class LetGo>
     void clear_behind_partial(LetGo&& let_go) {
         const std::size_t keep = fixed_prefix();
         for (std::size_t i = keep; i < count_; ++i) {
-            bytes_ -= at(i).held->message->frame(form_).size();
+            count_out(at(i), at(i).held->message->frame(form_).size());
             let_go(at(i));
         }
         count_ = keep;
@@ -176,7 +177,15 @@ private:
     }
     void make_room();
     void append(const QueueEntry& entry, WireForm form);
-    void pop_front(std::size_t bytes);
+    void count_in(const QueueEntry& entry, std::uint64_t bytes) {
+        bytes_ += bytes;
+        if (!entry.channel.is_none()) ++droppable_[static_cast<std::size_t>(entry.held->message->priority)];
+    }
+    void count_out(const QueueEntry& entry, std::uint64_t bytes) {
+        bytes_ -= bytes;
+        if (!entry.channel.is_none()) --droppable_[static_cast<std::size_t>(entry.held->message->priority)];
+    }
+    void pop_front(const QueueEntry& entry, std::uint64_t bytes);
     [[nodiscard]] QueueEntry take_out(std::size_t index, WireForm form);
     [[nodiscard]] std::size_t find_same_event(const QueueEntry& entry) const;
     [[nodiscard]] static bool is_over(Priority priority, bool high_client, const QueueLimits& limits, std::size_t count,
@@ -186,11 +195,24 @@ private:
                                      std::uint64_t bytes, std::uint64_t freed);
     [[nodiscard]] bool enters_without(std::size_t index, const Offer& offer, const QueueLimits& limits) const;
     /// Would the offer enter if everything went that may go for it?
-    [[nodiscard]] bool may_displace(const Offer& offer, const QueueLimits& limits) const;
+    [[nodiscard]] bool enters_without_all(const Offer& offer, const QueueLimits& limits) const;
+    [[nodiscard]] std::size_t find_oldest_of_lowest(Priority at_most) const;
 
-    /// Lets the oldest of the lowest priority go, one after the other, until the offer enters. After may_displace().
+    /// Lets the oldest of the lowest priority go, one after the other, until the offer enters; if it never would, none.
     template <class LetGo>
-    void displace(const Offer& offer, const QueueLimits& limits, LetGo&& let_go) {
+    [[nodiscard]] bool displace(const Offer& offer, const QueueLimits& limits, LetGo&& let_go) {
+        const std::size_t oldest = find_oldest_of_lowest(offer.entry.held->message->priority);
+        if (oldest == kNone) return false;
+        if (enters_without(oldest, offer, limits)) {
+            let_go(take_out(oldest, offer.form), DropReason::displaced);
+            return true;
+        }
+        if (!enters_without_all(offer, limits)) return false;
+        displace_many(offer, limits, let_go);
+        return true;
+    }
+    template <class LetGo>
+    void displace_many(const Offer& offer, const QueueLimits& limits, LetGo&& let_go) {
         std::uint64_t freed = 0;
         const auto highest = static_cast<std::size_t>(offer.entry.held->message->priority);
         for (std::size_t p = 0; p <= highest && !enters(offer, limits, count_, bytes_, freed); ++p) {
@@ -206,7 +228,7 @@ private:
                 }
                 const std::uint64_t bytes = entry.held->message->frame(offer.form).size();
                 --count_;
-                bytes_ -= bytes;
+                count_out(entry, bytes);
                 freed += bytes;
                 let_go(entry, DropReason::displaced);
             }
@@ -219,6 +241,7 @@ private:
     std::size_t head_taken_ = 0;
     std::size_t in_flight_ = 0;
     std::uint64_t bytes_ = 0;
+    std::array<std::uint32_t, kPriorities> droppable_{};  // entries of channels, by priority
     WireForm form_ = WireForm::pusher;
 };
 

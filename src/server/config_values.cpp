@@ -133,7 +133,7 @@ base::Result<std::string> parse_address(std::string_view text) {
     if (text == "localhost") return std::string("127.0.0.1");
     std::string_view bare = text;
     if (bare.starts_with('[') && bare.ends_with(']')) bare = bare.substr(1, bare.size() - 2);
-    const std::string address(bare);
+    std::string address(bare);
     in6_addr parsed{};
     const bool is_address = address.find('\0') == std::string::npos &&
                             (inet_pton(AF_INET6, address.c_str(), &parsed) == 1 ||

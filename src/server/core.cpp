@@ -52,10 +52,10 @@ Core::Core(const CoreSetup& setup)
       ws(*this),
       pusher(*this),
       publishing(*this),
-      drain(*this),
-      mesh_(setup.mesh) {
+      drain(*this) {
     listeners_[0] = setup.listener;
     listeners_[1] = setup.ops_listener;
+    note_turn();
 }
 
 Core::~Core() = default;
@@ -63,8 +63,6 @@ Core::~Core() = default;
 void Core::begin() {
     for (std::uint32_t which = 0; which < listeners_.size(); ++which)
         if (listeners_[which] >= 0) life.arm_accept(listeners_[which], which);
-    stats.last_turn_ms.set(static_cast<std::uint64_t>(
-        std::chrono::duration_cast<milliseconds>(clock.now().time_since_epoch()).count()));
 }
 
 void Core::run() {
@@ -85,8 +83,7 @@ void Core::run() {
 base::Duration Core::turn() {
     now = clock.now();
     stats.turns.add();
-    stats.last_turn_ms.set(static_cast<std::uint64_t>(
-        std::chrono::duration_cast<milliseconds>(now.time_since_epoch()).count()));
+    note_turn();
 
     // 1. What the kernel finished: bytes in become work. First, so that what it leaves is seen to in this same turn.
     bool busy = take_completions();
@@ -102,6 +99,7 @@ base::Duration Core::turn() {
     // 5. One slice of broadcasts to local subscribers.
     fanout.run();
     // 6. One send per client that gained something else.
+    life.retry_sends();
     sender.flush_dirty();
     // 7. Clients that had to wait, where there is room again; receives that ran out of buffers, which are back by now.
     life.resume_paused();
@@ -115,13 +113,17 @@ base::Duration Core::turn() {
     return may_rest(busy);
 }
 
+void Core::note_turn() {
+    stats.last_turn_ms.set(static_cast<std::uint64_t>(std::chrono::duration_cast<milliseconds>(now.time_since_epoch()).count()));
+}
+
 base::Duration Core::may_rest(bool busy) {
-    const bool work = busy || fanout.busy() || !deferred_.empty() || !port.inbox_empty();
+    const bool work = busy || fanout.busy() || sender.dirty() || !deferred_.empty() || !port.inbox_empty();
     if (!work || now >= gauges_due_) publish_gauges();
     if (work) return base::Duration::zero();
     base::Duration rest = kRestMax;
     if (const auto due = timers.next_due()) rest = std::min(rest, std::max(*due - clock.now(), base::Duration(milliseconds{1})));
-    if (port.outbox_waiting() || home.waiting() || life.paused() != 0) rest = std::min<base::Duration>(rest, kRestWhileBlocked);
+    if (port.outbox_waiting() || home.waiting() || life.paused() != 0 || life.retrying()) rest = std::min<base::Duration>(rest, kRestWhileBlocked);
     if (drain.active()) rest = std::min<base::Duration>(rest, kRestWhileDraining);
     return rest;
 }
@@ -133,6 +135,8 @@ bool Core::take_completions() {
     any |= !handling_.empty();
     handling_.clear();
     // One round: what arrives while these are handled is for the next turn, after the others had theirs.
+    // Not if some were put off again: they are older than what the ring has.
+    if (!deferred_.empty()) return true;
     std::array<io::Completion, 256> completions;
     const std::size_t n = ring.take(completions);
     for (std::size_t i = 0; i < n; ++i) dispatch(completions[i]);
@@ -152,7 +156,7 @@ void Core::dispatch(const io::Completion& done) {
 
 bool Core::drain_mesh() {
     std::size_t total = 0;
-    while (total < kMeshBudget) {
+    while (total < kMeshBudget && !fanout.saturated()) {
         const std::size_t n = port.drain(kMeshBudget - total, [this](CoreId from, const Envelope& e) { receive(from, e); });
         if (n == 0) return false;
         total += n;

@@ -129,10 +129,10 @@ private:
     bool drain_mesh();
     void receive(CoreId from, const Envelope& envelope);
     void send_returns();
+    void note_turn();
     void publish_gauges();
     [[nodiscard]] base::Duration may_rest(bool busy);
 
-    Mesh& mesh_;
     std::array<int, 2> listeners_{-1, -1};  // main, metrics
     std::vector<io::Completion> deferred_;
     std::vector<io::Completion> handling_;

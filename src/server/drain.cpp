@@ -33,9 +33,9 @@ void Drain::force() {
 
 void Drain::step() {
     if (!active_) return;
-    const bool late = forced_ || core_.now >= deadline_;
+    const bool late = forced_ || core_.now >= deadline_ - grace();
     const auto elapsed = core_.now - began_;
-    const std::uint32_t due = elapsed >= spread_ ? slots_ : static_cast<std::uint32_t>(slots_ * elapsed / spread_);
+    const std::uint32_t due = late || elapsed >= spread_ ? slots_ : static_cast<std::uint32_t>(slots_ * elapsed / spread_);
     for (; next_ < due; ++next_)
         if (core_.clients.is_live(next_)) send_away(core_.clients[next_], late);
     // Once round: those that had something queued or an answer due, and whoever came in the last moment.
@@ -52,10 +52,10 @@ void Drain::send_away(Client& client, bool late) {
     if (client.kind == ClientKind::ops) return;
     if (late && client.state != ClientState::dead) {
         // A moment for the last frames, if there is any; then the end.
-        if (client.state == ClientState::open && !forced_ && is_websocket(client.kind) && core_.now < deadline_ + kPerClient * 1000) {
+        if (client.state == ClientState::open && !forced_ && is_websocket(client.kind)) {
             core_.life.close(client, {static_cast<std::uint16_t>(client.kind == ClientKind::pusher ? 4200 : 1012),
                                       CloseReason::drain, "Server is restarting", false});
-        } else if (forced_ || core_.now >= deadline_ + kPerClient * 1000) {
+        } else if (forced_ || core_.now >= deadline_) {
             core_.life.abort(client, CloseReason::drain);
         }
         return;

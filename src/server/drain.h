@@ -29,6 +29,8 @@ public:
 
 private:
     void send_away(Client& client, bool late);
+    /// Before the deadline, for the last frames of those that did not take what was queued.
+    [[nodiscard]] base::Duration grace() const { return (deadline_ - began_) / 5; }
 
     Core& core_;
     bool active_ = false;

@@ -42,6 +42,7 @@ struct PublishBody : pubsub::Block {
     };
 
     std::uint64_t exclude = 0;  // packed ClientId; 0 = nobody
+    std::uint64_t exclude_nonce = 0;
     AppIndex app = 0;
     Priority priority = Priority::normal;
     bool data_is_json = false;  // true: the data's own JSON text (client events); false: a string to be encoded as one

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/fanout.h"
 
+#include <algorithm>
+
 #include "base/assert.h"
 #include "server/core.h"
 
@@ -11,6 +13,9 @@ namespace {
 /// A slice ends when this much time has gone into it, looked at once per batch of sends, so that pings, closes and
 /// other cores wait about 2 ms at most.
 constexpr std::chrono::microseconds kSlice{1000};
+
+/// Messages queued for subscribers, and subscribers passed over, before the clock is looked at: some tens of microseconds.
+constexpr std::size_t kLooks = 512;
 
 }  // namespace
 
@@ -26,6 +31,7 @@ void Fanout::gather(const Broadcast& broadcast) {
         core_.blocks.release(message);
         return;
     }
+    gathered_bytes_ += message->bytes;
     channel->gathered.push_back(core_.holds.take(message));
     queue(*channel, message->priority == Priority::urgent);
 }
@@ -66,8 +72,7 @@ void Fanout::run() {
             const bool urgent = channel->queued == Channel::Queued::urgent;
             (urgent ? urgent_ : normal_).push_back(pubsub::LocalChannels::id_of(*channel));
         }
-        if (!core_.sender.batch_full()) continue;
-        settle_batch();
+        if (core_.sender.batch_full()) settle_batch();
         if (core_.clock.now() >= end) break;
     }
     settle_batch();
@@ -75,23 +80,30 @@ void Fanout::run() {
 
 void Fanout::walk(Channel& channel) {
     pubsub::PassState& pass = channel.pass;
-    while (pass.cursor < pass.end && !core_.sender.batch_full()) {
+    for (std::size_t looks = 0; looks < kLooks && pass.cursor < pass.end && !core_.sender.batch_full();) {
         const pubsub::Subscriber subscriber = channel.subscribers[pass.cursor++];
-        if (!subscriber.is_gone()) serve(channel, subscriber);
+        looks += subscriber.is_gone() || serve(channel, subscriber) ? 1 : pass.messages.size();
     }
 }
 
-void Fanout::serve(Channel& channel, const pubsub::Subscriber& subscriber) {
+bool Fanout::serve(Channel& channel, const pubsub::Subscriber& subscriber) {
     Client& client = core_.clients[subscriber.slot];
     const pubsub::PassState& pass = channel.pass;
-    const bool whole = subscriber.first_seq <= pass.messages.front()->message->seq && !pass.excludes;
+    const bool whole = subscriber.first_seq <= pass.messages.front()->message->seq && !(pass.excludes && excludes(channel, client));
     // With other channels hot in this turn, what they have for the same client goes out as one send at its end.
     const bool shared = busy() && client.subscriptions.size() > 1;
     if (whole && !shared && core_.sender.ready(client)) {
         core_.sender.add_direct(client, channel, pubsub::LocalChannels::pass_bytes(channel, wire_form(client.kind)));
-        return;
+        return true;
     }
     offer_each(channel, subscriber, client);
+    return false;
+}
+
+bool Fanout::excludes(const Channel& channel, const Client& client) {
+    return std::ranges::any_of(channel.pass.messages, [&client](const pubsub::Held* held) {
+        return held->message->excludes(client.id, client.nonce);
+    });
 }
 
 void Fanout::offer_each(Channel& channel, const pubsub::Subscriber& subscriber, Client& client) {
@@ -99,7 +111,7 @@ void Fanout::offer_each(Channel& channel, const pubsub::Subscriber& subscriber, 
     for (pubsub::Held* held : channel.pass.messages) {
         const pubsub::Message& message = *held->message;
         if (message.seq < subscriber.first_seq) continue;
-        if (message.exclude != 0 && message.exclude == client.id) {
+        if (message.excludes(client.id, client.nonce)) {
             core_.stats.excluded.add();
         } else if (client.state == ClientState::open) {
             core_.sender.offer(client, id, held);
@@ -121,6 +133,7 @@ void Fanout::finish_pass(Channel& channel) {
         channel,
         [&](pubsub::Held* held) {
             core_.stats.broadcast.record(done - held->message->sequenced_at);
+            gathered_bytes_ -= held->message->bytes;
             core_.holds.release(held);
         },
         [&](std::uint32_t slot, std::uint32_t back, std::uint32_t index) {
@@ -128,7 +141,9 @@ void Fanout::finish_pass(Channel& channel) {
         });
     channel.queued = Channel::Queued::no;
     if (!channel.gathered.empty()) {
-        queue(channel, channel.gathered.front()->message->priority == Priority::urgent);
+        queue(channel, std::ranges::any_of(channel.gathered, [](const pubsub::Held* held) {
+                  return held->message->priority == Priority::urgent;
+              }));
     } else {
         core_.channels.close_if_unused(channel);
     }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <spillway/ids.h>
+#include <spillway/limits.h>
 
 #include "base/clock.h"
 #include "pubsub/local_channels.h"
@@ -34,16 +35,22 @@ public:
     /// Runs jobs until none is left or the slice is over.
     void run();
 
+    /// Frames gathered and not yet through their pass. Above kGatheredMax nothing more is taken out of the mesh, so that its
+    /// rings fill and the homes hold back: a core that cannot keep up slows its publishers instead of growing.
+    [[nodiscard]] bool saturated() const { return gathered_bytes_ > kGatheredMax; }
     [[nodiscard]] bool busy() const { return !urgent_.empty() || !normal_.empty(); }
     [[nodiscard]] std::size_t jobs() const { return urgent_.size() + normal_.size(); }
 
 private:
     using Channel = pubsub::LocalChannel;
+    static constexpr std::uint64_t kGatheredMax = 4 * kMiB;
 
     void queue(Channel& channel, bool urgent);
     [[nodiscard]] Channel* next_job();
+    [[nodiscard]] static bool excludes(const Channel& channel, const Client& client);
     void walk(Channel& channel);
-    void serve(Channel& channel, const pubsub::Subscriber& subscriber);
+    /// False: it took the way through the client's queue.
+    bool serve(Channel& channel, const pubsub::Subscriber& subscriber);
     void offer_each(Channel& channel, const pubsub::Subscriber& subscriber, Client& client);
     void settle_batch();
     void finish_pass(Channel& channel);
@@ -51,6 +58,7 @@ private:
     Core& core_;
     std::deque<LocalChannelId> urgent_;
     std::deque<LocalChannelId> normal_;
+    std::uint64_t gathered_bytes_ = 0;
     std::vector<Channel*> ending_;  // walked to the end, their last sends not settled yet
 };
 

@@ -102,6 +102,7 @@ pubsub::Message* Home::encode(pubsub::HomeChannel& channel, PublishBody& body) {
     if (feed) put(WireForm::feed, data, feed_bytes);
     message->seq = channel.seq;
     message->exclude = body.exclude;
+    message->exclude_nonce = body.exclude_nonce;
     message->event_hash = pubsub::event_hash(body.text(body.event));
     message->priority = body.priority;
     message->sequenced_at = core_.clock.now();

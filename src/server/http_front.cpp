@@ -104,12 +104,13 @@ void HttpFront::handle(Client& client) {
     std::string_view path = request.path;
     const std::string_view prefix = core_.config.path_prefix;
     if (!prefix.empty()) {
-        if (!path.starts_with(prefix)) {
+        const std::string_view rest = path.substr(std::min(prefix.size(), path.size()));
+        if (!path.starts_with(prefix) || !rest.starts_with('/')) {
             respond_text(client, 404, "Nothing is served at this path.");
             return;
         }
-        path.remove_prefix(prefix.size());
-        static_cast<void>(exchange.target.parse(path, request.query));
+        path = rest;
+        static_cast<void>(exchange.target.parse(path, request.query));  // a part of what was parsed above
     }
     route(client, request, path);
 }
@@ -248,7 +249,7 @@ void HttpFront::respond(Client& client, int status, std::string_view content_typ
                         std::span<const http::Header> headers) {
     HttpExchange& exchange = *client.http;
     core_.stats.count_http(exchange.endpoint, status);
-    const bool keep_alive = exchange.keep_alive && !client.input_over;
+    const bool keep_alive = exchange.keep_alive && !(client.input_over && client.held_input == nullptr);
     scratch_.clear();
     http::write_response(scratch_, status, content_type, body, {keep_alive, exchange.head_only, exchange.minor_version, headers});
     core_.sender.stream(client, scratch_);
@@ -286,7 +287,8 @@ void HttpFront::timed_out(Client& client) {
 }
 
 void HttpFront::flushed(Client& client) {
-    if (client.held_input != nullptr && !client.awaiting && !client.paused) core_.life.go_on(client);
+    // Not here and now: what was sent is being settled, and input may cause more sends.
+    if (client.held_input != nullptr && !client.awaiting) core_.life.pause(client);
 }
 
 // ---- the metrics port

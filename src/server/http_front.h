@@ -68,6 +68,8 @@ public:
     void flushed(Client& client);
 
     void give_back(Client& client);
+    /// The request's head has come whole.
+    [[nodiscard]] static bool head_complete(const Client& client) { return client.http->parser.head_complete(); }
     [[nodiscard]] std::size_t exchanges() const { return lent_; }
 
 private:

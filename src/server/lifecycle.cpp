@@ -37,8 +37,13 @@ void Lifecycle::arm_accept(int listener, std::uint32_t which) {
 }
 
 void Lifecycle::stop_accepting() {
+    if (!accept_wanted_[0]) return;
     accept_wanted_[0] = false;
-    if (accept_armed_[0]) core_.ring.cancel({io::Op::accept, 1, 0});
+    if (accept_armed_[0]) {
+        core_.ring.cancel({io::Op::accept, 1, 0});
+    } else {
+        core_.ring.close(listener_[0]);
+    }
 }
 
 void Lifecycle::rearm_accepts() {
@@ -50,7 +55,10 @@ void Lifecycle::rearm_accepts() {
 
 void Lifecycle::accepted(const io::Completion& done) {
     const std::uint32_t which = done.token.slot;
-    if (!done.more) accept_armed_[which] = false;
+    if (!done.more) {
+        accept_armed_[which] = false;
+        if (!accept_wanted_[which]) core_.ring.close(listener_[which]);  // draining: nobody waits in a backlog that is not served
+    }
     if (done.result < 0) {
         if (done.result == -ECANCELED) return;
         if (done.result == -EMFILE || done.result == -ENFILE) core_.stats.count_refusal(Refusal::descriptors);
@@ -176,7 +184,7 @@ void Lifecycle::input_ended(Client& client) {
     switch (client.state) {
         case ClientState::open:
             if (client.awaiting || (client.held_input != nullptr)) return;  // answers first; go_on() ends it
-            if (client.kind == ClientKind::http && client.out != nullptr) {
+            if (!is_websocket(client.kind) && client.out != nullptr) {
                 close(client, {0, CloseReason::finished, {}, false});
             } else {
                 abort(client, CloseReason::peer_closed);
@@ -202,7 +210,7 @@ void Lifecycle::resume_paused() {
     waiting.swap(paused_);
     for (std::size_t i = 0; i < waiting.size(); ++i) {
         if (core_.port.tight()) {
-            paused_.insert(paused_.end(), waiting.begin() + static_cast<std::ptrdiff_t>(i), waiting.end());
+            paused_.insert(paused_.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(i), waiting.end());
             return;
         }
         Client* client = core_.find(waiting[i]);
@@ -329,12 +337,20 @@ void Lifecycle::watch_writes(Client& client) {
     if (client.state == ClientState::open) watch(client);
 }
 
-void Lifecycle::retry_later(Client& client, base::Duration after) { core_.timers.set(client.slot(), core_.now + after); }
+void Lifecycle::retry_later(Client& client, base::Duration after) { retries_.push_back({client.id, core_.now + after}); }
+
+void Lifecycle::retry_sends() {
+    while (!retries_.empty() && core_.now >= retries_.front().due) {
+        Client* client = core_.find(retries_.front().client);
+        retries_.pop_front();
+        if (client != nullptr && client->state != ClientState::dead && client->out != nullptr) core_.sender.mark_dirty(*client);
+    }
+}
 
 base::Instant Lifecycle::next_check(const Client& client) const {
     const Config& config = core_.config;
     base::Instant due = client.last_received + config.read_timeout;
-    if (is_websocket(client.kind)) {
+    if (is_websocket(client.kind) && !client.awaiting) {
         const bool asked = client.ping_sent != base::Instant{};
         // A little earlier for some than for others, so that many clients of one moment are not pinged in one tick.
         const auto jitter = config.ping_interval / 1024 * (client.slot() % 64);
@@ -344,7 +360,8 @@ base::Instant Lifecycle::next_check(const Client& client) const {
         const bool heard = client.opened == base::Instant{};
         due = heard ? client.last_received + config.http_idle_timeout : client.opened + config.handshake_timeout;
     } else if (!client.awaiting) {
-        due = client.opened + config.handshake_timeout;
+        // To the end of the head; a body may take its time as long as it comes.
+        due = core_.http.head_complete(client) ? client.last_received + config.read_timeout : client.opened + config.handshake_timeout;
     }
     if (client.sending && client.out != nullptr)
         due = std::min<base::Instant>(due, client.out->waiting_since + config.write_timeout);
@@ -359,7 +376,7 @@ void Lifecycle::timer_fired(std::uint32_t slot) {
         case ClientState::dead: return;
         case ClientState::open: break;
     }
-    if (client.out != nullptr && !client.sending) core_.sender.mark_dirty(client);  // retry after a shortage
+    if (client.sending) core_.sender.note_progress(client);
     if (client.sending && core_.now >= client.out->waiting_since + core_.config.write_timeout) {
         abort(client, CloseReason::write_timeout);
         return;
@@ -383,6 +400,7 @@ void Lifecycle::check_websocket(Client& client) {
             close(client, {4201, CloseReason::pong_timeout, protocol::default_text(protocol::ErrorCode::pong_not_received)});
         return;
     }
+    if (client.awaiting) return;  // its upgrade is not answered: a ping would come before the 101
     const auto jitter = config.ping_interval / 1024 * (client.slot() % 64);
     if (core_.now < client.last_received + config.ping_interval - jitter) return;
     client.ping_sent = core_.now;

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <string_view>
 #include <vector>
 
@@ -64,7 +65,10 @@ public:
     void watch(Client& client);
     /// A send waits for room: the write timeout counts.
     void watch_writes(Client& client);
+    /// The kernel was short of memory for the client's send: try again a little later.
     void retry_later(Client& client, base::Duration after);
+    void retry_sends();
+    [[nodiscard]] bool retrying() const { return !retries_.empty(); }
     void timer_fired(std::uint32_t slot);
 
     [[nodiscard]] bool accepting(std::uint32_t which) const { return accept_armed_[which]; }
@@ -94,6 +98,11 @@ private:
     std::vector<std::uint64_t> doomed_;
     std::vector<std::uint64_t> paused_;
     std::vector<std::uint64_t> starved_;
+    struct Retry {
+        std::uint64_t client = 0;
+        base::Instant due{};
+    };
+    std::deque<Retry> retries_;  // in order of time: all wait equally long
 
 public:
     /// Re-arms accepts that ended for want of descriptors or memory, when it is time.

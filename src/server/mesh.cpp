@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/mesh.h"
 
+#include <algorithm>
+
 #include <spillway/limits.h>
 
 namespace spillway::server {
@@ -9,8 +11,7 @@ namespace {
 
 /// Rings of one process together stay within a few dozen MiB whatever the number of cores.
 std::size_t default_capacity(std::size_t cores) {
-    if (cores <= 8) return 4096;
-    return cores <= 32 ? 1024 : 256;
+    return cores <= 8 ? 4096 : 1024;
 }
 
 }  // namespace
@@ -23,7 +24,8 @@ Mesh::Mesh(std::size_t cores, std::size_t capacity)
     for (std::size_t i = 0; i < n * n; ++i) boxes_.push_back(std::make_unique<base::SpscQueue<Envelope>>(capacity_));
 }
 
-MeshPort::MeshPort(Mesh& mesh, CoreId self) : mesh_(mesh), self_(self), peers_(mesh.endpoints()) {
+MeshPort::MeshPort(Mesh& mesh, CoreId self)
+    : mesh_(mesh), self_(self), margin_(std::min<std::size_t>(kPublishMax, mesh.capacity() / 4)), peers_(mesh.endpoints()) {
     for (std::size_t to = 0; to < peers_.size(); ++to) refresh_room(static_cast<CoreId>(to));
 }
 
@@ -32,6 +34,8 @@ void MeshPort::send(CoreId to, const Envelope& envelope) {
     peer.dirty = true;
     if (peer.outbox.empty() && mesh_.box(self_, to).try_push(envelope)) {
         if (peer.room != 0) --peer.room;
+        if (peer.room <= margin_) refresh_room(to);
+        if (peer.room <= margin_) tight_ = true;
         return;
     }
     peer.outbox.push_back(envelope);
@@ -41,9 +45,12 @@ void MeshPort::send(CoreId to, const Envelope& envelope) {
 
 bool MeshPort::may_publish(CoreId home, std::size_t count) {
     Peer& peer = peers_[home];
-    if (!peer.outbox.empty() || peer.published + count > mesh_.capacity() / 2) return false;
+    // Half a ring of credit; a request that is larger than that waits until the home has taken everything before it.
+    const bool credit = peer.published + count <= mesh_.capacity() / 2 || peer.published == 0;
     if (peer.room < count) refresh_room(home);
-    return peer.room >= count;
+    const bool possible = peer.outbox.empty() && credit && (peer.room >= count || peer.room == mesh_.capacity());
+    if (!possible) tight_ = true;
+    return possible;
 }
 
 void MeshPort::take_credit(CoreId home, std::uint32_t count) {
@@ -70,7 +77,7 @@ void MeshPort::flush() {
             --waiting_;
         }
         refresh_room(to);
-        if (peer.room * 5 <= mesh_.capacity() || peer.published + 1 > mesh_.capacity() / 2) tight_ = true;
+        if (peer.room <= margin_ || peer.published + margin_ > mesh_.capacity() / 2) tight_ = true;
         if (!peer.dirty) continue;
         peer.dirty = false;
         if (to == self_) continue;

@@ -67,13 +67,16 @@ public:
     /// caller sends or returns to the loop: only this endpoint fills the ring.
     [[nodiscard]] bool may_publish(CoreId home, std::size_t count);
     /// Notes that publications were sent; credit comes back as the home takes them.
-    void note_published(CoreId home, std::size_t count) { peers_[home].published += static_cast<std::uint32_t>(count); }
+    void note_published(CoreId home, std::size_t count) {
+        peers_[home].published += static_cast<std::uint32_t>(count);
+        if (peers_[home].published + margin_ > mesh_.capacity() / 2) tight_ = true;
+    }
     void take_credit(CoreId home, std::uint32_t count);
 
     /// The ring to a core is 80 % full, or something waits for it: do not sequence more for it.
     [[nodiscard]] bool congested(CoreId to);
-    /// Some destination could not take what one more client message may cause: pause clients. As of the last flush() or
-    /// the last send() that found a destination full.
+    /// Some destination could not take what one more client message may cause: pause clients. As of the last flush(), and
+    /// at once when a send() or a publication since then used up a destination's room or credit.
     [[nodiscard]] bool tight() const { return tight_; }
 
     /// Moves outboxes into rings and wakes whoever sleeps on something new.
@@ -84,6 +87,7 @@ public:
     std::size_t drain(std::size_t most, F&& receive) {
         std::size_t total = 0;
         const std::size_t n = mesh_.endpoints();
+        SPILLWAY_ASSERT(n > 0);
         for (std::size_t i = 0; i < n && total < most; ++i) {
             const auto from = static_cast<CoreId>((drain_first_ + i) % n);
             total += mesh_.box(from, self_).drain(most - total, [&](Envelope& envelope) {
@@ -117,6 +121,7 @@ private:
 
     Mesh& mesh_;
     const CoreId self_;
+    const std::size_t margin_;  // room and credit kept for what one more message may cause
     std::vector<Peer> peers_;
     std::size_t waiting_ = 0;  // envelopes in outboxes
     std::size_t drain_first_ = 0;

@@ -148,7 +148,7 @@ void families(std::string& out, const std::vector<const Stats*>& cores) {
             const std::uint64_t n = sum(cores, [&](const Stats& s) { return s.http[e][i].value(); });
             if (n != 0)
                 append(out, "spillway_http_requests_total{endpoint=\"", to_string(static_cast<Endpoint>(e)), "\",status=\"",
-                       kStatuses[i], "\"} ", n, "\n");
+                       kStatuses[i] == 0 ? "other" : std::to_string(kStatuses[i]), "\"} ", n, "\n");
         }
 }
 

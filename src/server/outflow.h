@@ -32,6 +32,7 @@ class Outflow {
 public:
     pubsub::SendQueue queue;
     base::Instant waiting_since{};   // last progress while a send waits for room
+    std::uint64_t unsent_seen = 0;   // bytes in the socket's own queue when it was looked at last
 
     /// Appends a control frame (whole frames only). False when kControlQueueMax wait already.
     [[nodiscard]] bool push_control(std::string frame) {
@@ -40,6 +41,7 @@ public:
         control_.push_back(std::move(frame));
         return true;
     }
+    [[nodiscard]] bool control_full() const { return control_.size() >= kControlQueueMax; }
     /// Of pongs only the newest waits: replaces one that is not under way.
     [[nodiscard]] bool push_pong(std::string frame) {
         if (pong_at_ != kNone && pong_at_ >= std::max<std::size_t>(control_in_flight_, control_taken_ != 0 ? 1 : 0)) {

@@ -50,7 +50,8 @@ PublishBody* Publisher::make_body(const Publication& publication) {
 
     auto* body = core_.blocks.make<PublishBody>(targets * sizeof(PublishBody::Target) + text_bytes);
     body->targets = static_cast<std::uint16_t>(targets);
-    body->exclude = publication.exclude;
+    body->exclude = publication.exclude.client.is_none() ? 0 : publication.exclude.client.packed();
+    body->exclude_nonce = publication.exclude.nonce;
     body->app = publication.app;
     body->priority = publication.priority;
     body->data_is_json = publication.data_is_json;
@@ -58,7 +59,7 @@ PublishBody* Publisher::make_body(const Publication& publication) {
 
     std::uint32_t at = 0;
     const auto put = [&](std::string_view text) {
-        std::memcpy(body->texts() + at, text.data(), text.size());
+        if (!text.empty()) std::memcpy(body->texts() + at, text.data(), text.size());
         const PublishBody::Text placed{at, static_cast<std::uint32_t>(text.size())};
         at += placed.size;
         return placed;

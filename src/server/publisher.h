@@ -15,6 +15,7 @@
 #include <spillway/errors.h>
 #include <spillway/ids.h>
 
+#include "protocol/socket_id.h"
 #include "server/envelope.h"
 
 namespace spillway::server {
@@ -27,7 +28,7 @@ struct Publication {
     std::string_view event;
     std::string_view data;
     std::span<const std::string_view> channels;
-    std::uint64_t exclude = 0;
+    protocol::SocketId exclude;  // its client is none: nobody
     Priority priority = Priority::normal;
     bool data_is_json = false;
     std::string_view user_id;
@@ -37,7 +38,8 @@ class Publisher {
 public:
     explicit Publisher(Core& core);
 
-    /// How many answers (Sequenced) will come, one per event and channel; 0 = no room now, nothing was published.
+    /// How many answers (Sequenced) will come, one per event and channel; 0 = no room now, nothing was published. Everything
+    /// finds room sooner or later: at most kPublishMax at once.
     [[nodiscard]] std::size_t publish(std::span<const Publication> publications, std::uint64_t reply_to, std::uint32_t request);
 
 private:

@@ -16,12 +16,12 @@ bool to_publications(AppIndex app, std::span<const protocol::PublishEvent> event
         if (!event.idempotency_key.empty() || event.info.any()) return false;
         // An id of another server's making, or of a client that is gone, excludes nobody.
         const auto excluded = event.socket_id ? protocol::parse_socket_id(*event.socket_id) : std::nullopt;
-        out.push_back({app, event.name, event.data, event.channels, excluded ? excluded->client.packed() : 0, event.priority, false, {}});
+        out.push_back({app, event.name, event.data, event.channels, excluded.value_or(protocol::SocketId{}), event.priority, false, {}});
     }
     return true;
 }
 
-void PublisherFront::message(Client& client, std::string_view text) {
+bool PublisherFront::message(Client& client, std::string_view text) {
     ++client.request;
     const AppConfig& app = core_.apps[client.app];
     const protocol::ApiLimits limits{app.max_event_bytes, app.max_event_name, app.max_channel_name, app.max_channels_per_event,
@@ -32,13 +32,14 @@ void PublisherFront::message(Client& client, std::string_view text) {
     } else if (!to_publications(client.app, *events, publications_)) {
         fail(client, "idempotency_key and info are not supported yet.");
     } else if (core_.publisher.publish(publications_, 0, 0) == 0) {
-        core_.stats.publish_refused.add();
-        fail(client, "The server is too busy to take this now; nothing was published.");
+        --client.request;
+        return false;
     }
-    if (client.answers_due == 0 || client.request % client.answers_due != 0) return;
+    if (client.answers_due == 0 || client.request % client.answers_due != 0) return true;
     std::string frame;
     ws::append_text(frame, base::concat(R"({"ack":)", client.request, "}"));
     core_.sender.answer(client, frame);
+    return true;
 }
 
 void PublisherFront::fail(Client& client, std::string_view reason) {

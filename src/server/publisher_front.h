@@ -27,7 +27,8 @@ class PublisherFront {
 public:
     explicit PublisherFront(Core& core) : core_(core) {}
 
-    void message(Client& client, std::string_view text);
+    /// False: the mesh has no room for it now. It is to be brought again when there is.
+    [[nodiscard]] bool message(Client& client, std::string_view text);
 
 private:
     void fail(Client& client, std::string_view reason);

@@ -90,7 +90,7 @@ void PusherFront::message(Client& client, std::string_view text) {
                    [&](const protocol::Ping&) {
                        json_.clear();
                        protocol::encode_pong(json_);
-                       core_.sender.pong(client, text_frame(json_));
+                       core_.sender.control(client, text_frame(json_));
                    },
                    [&](const protocol::Pong&) {},
                    [&](const protocol::Signin&) { error(client, std::nullopt, "pusher:signin is not supported yet"); },
@@ -159,7 +159,7 @@ void PusherFront::client_event(Client& client, const protocol::ClientEvent& even
         return error(client, rejected, "The client event rate limit was reached");
     const std::string_view channels[] = {event.channel};
     const Publication publication{client.app, event.event, event.has_data ? event.data_json : "null", channels,
-                                  client.id, Priority::normal, true, {}};
+                                  {client.nonce, ClientId::unpack(client.id)}, Priority::normal, true, {}};
     // Room was made sure of before this message was looked at.
     if (core_.publisher.publish(std::span(&publication, 1), 0, 0) == 0) {
         core_.stats.publish_refused.add();

@@ -14,6 +14,8 @@ namespace {
 constexpr std::size_t kSpareOutflows = 256;
 /// Waiting for memory of the kernel, not for the peer: look again a little later.
 constexpr std::chrono::milliseconds kRetryAfter{50};
+/// Flushing gives way to the rest of the loop after this long.
+constexpr std::chrono::microseconds kSlice{1000};
 
 bool is_shortage(int error) { return error == ENOMEM || error == ENOBUFS; }
 
@@ -170,6 +172,8 @@ void Sender::settle_outflow(Client& client, std::size_t taken) {
         core_.holds.release(entry.held);
     });
     core_.stats.deliveries.add(delivered);
+    // What was under way when the close began and did not get through would come behind the close frame.
+    if (client.state == ClientState::closing) drop_unsent(client);
 }
 
 // ---- what waits for a client
@@ -246,20 +250,26 @@ void Sender::answer(Client& client, std::string_view frame) {
 
 void Sender::control(Client& client, std::string frame) {
     if (client.state == ClientState::dead || client.state == ClientState::lingering) return;
-    if (outflow_of(client).push_control(std::move(frame))) {
-        mark_dirty(client);
-    } else {
-        core_.life.abort(client, CloseReason::queue_full);
-    }
+    if (!make_room(client)) return;
+    static_cast<void>(outflow_of(client).push_control(std::move(frame)));
+    mark_dirty(client);
+}
+
+bool Sender::make_room(Client& client) {
+    if (client.out == nullptr || !client.out->control_full()) return true;
+    // So many in one turn are no fault of a client that takes them.
+    if (!client.sending && !settling_) flush_now(client);
+    if (client.state == ClientState::dead || client.state == ClientState::lingering) return false;
+    if (client.out == nullptr || !client.out->control_full()) return true;
+    core_.life.abort(client, CloseReason::queue_full);
+    return false;
 }
 
 void Sender::pong(Client& client, std::string frame) {
     if (client.state != ClientState::open) return;
-    if (outflow_of(client).push_pong(std::move(frame))) {
-        mark_dirty(client);
-    } else {
-        core_.life.abort(client, CloseReason::queue_full);
-    }
+    if (!make_room(client)) return;
+    static_cast<void>(outflow_of(client).push_pong(std::move(frame)));
+    mark_dirty(client);
 }
 
 void Sender::stream(Client& client, std::string_view bytes) {
@@ -283,22 +293,26 @@ void Sender::flush_now(Client& client) {
 
 void Sender::flush_dirty() {
     finish();
-    while (!dirty_.empty()) {
-        flushing_.swap(dirty_);
-        for (const std::uint64_t id : flushing_) {
-            Client* client = core_.find(id);
-            if (client == nullptr) continue;
-            client->dirty = false;
-            if (client->out == nullptr || client->sending || client->state == ClientState::dead) continue;
-            if (client->out->empty()) {
-                flushed(*client);
-                continue;
-            }
-            add_flush(*client);
-            if (batch_full()) finish();
+    const base::Instant end = core_.clock.now() + kSlice;
+    for (;;) {
+        if (dirty_.empty()) {
+            finish();  // what it leaves to be sent is dirty again
+            if (dirty_.empty() || core_.clock.now() >= end) return;
         }
+        Client* client = core_.find(dirty_.front());
+        if (client != nullptr && client->batch == batch_) finish();  // it is in this batch already, and has gained more
+        dirty_.pop_front();
+        if (client == nullptr) continue;
+        client->dirty = false;
+        if (client->out == nullptr || client->sending || client->state == ClientState::dead) continue;
+        if (client->out->empty()) {
+            flushed(*client);
+            continue;
+        }
+        add_flush(*client);
+        if (!batch_full()) continue;
         finish();
-        flushing_.clear();
+        if (core_.clock.now() >= end) return;
     }
 }
 
@@ -312,9 +326,16 @@ void Sender::start_waiting(Client& client) {
     out.message.msg_iovlen = out.compose(wire_form(client.kind), out.parts.data(), out.parts.size(), bytes);
     out.message.msg_iov = out.parts.data();
     out.waiting_since = core_.now;
+    out.unsent_seen = core_.ring.unsent_bytes(client.fd);
     client.sending = true;
     core_.ring.send_wait(client.fd, &out.message, token(client.slot(), io::Op::send_wait));
     core_.life.watch_writes(client);
+}
+
+void Sender::note_progress(Client& client) {
+    const std::uint64_t unsent = core_.ring.unsent_bytes(client.fd);
+    if (unsent < client.out->unsent_seen) client.out->waiting_since = core_.now;
+    client.out->unsent_seen = unsent;
 }
 
 void Sender::send_wait_done(const io::Completion& done) {
@@ -348,6 +369,7 @@ void Sender::purge(Client& client, LocalChannelId channel) {
     if (client.out == nullptr) return;
     client.out->queue.purge(channel, wire_form(client.kind),
                             [&](const pubsub::QueueEntry& entry) { let_go(client, entry, DropReason::unsubscribed); });
+    if (client.out->empty()) mark_dirty(client);  // it waited for memory of the kernel, and now for nothing
 }
 
 void Sender::drop_unsent(Client& client) {

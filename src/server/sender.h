@@ -13,6 +13,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <span>
 #include <string>
@@ -58,9 +59,12 @@ public:
     void pong(Client& client, std::string frame);
     /// Bytes of a connection that is no WebSocket, in order, joined with what waits already.
     void stream(Client& client, std::string_view bytes);
+    /// Looks whether the send that waits has moved since it was looked at last: its peer takes bytes, if slowly.
+    void note_progress(Client& client);
 
-    /// Flushes every client that gained something, each with one send.
+    /// Flushes clients that gained something, each with one send, until none is left or a slice is over.
     void flush_dirty();
+    [[nodiscard]] bool dirty() const { return !dirty_.empty(); }
     void mark_dirty(Client& client);
 
     void send_wait_done(const io::Completion& completion);
@@ -98,6 +102,7 @@ private:
     void give_back(Client& client);
     void add_flush(Client& client);
     void flush_now(Client& client);
+    [[nodiscard]] bool make_room(Client& client);
     void reap();
     void settle_direct(Item& item);
     void settle_flush(Item& item);
@@ -116,8 +121,7 @@ private:
     std::array<Item, kSendBatch> items_{};
     std::vector<iovec> parts_;                       // of the flushes in the batch
     std::array<msghdr, kSendBatch> messages_{};
-    std::vector<std::uint64_t> dirty_;
-    std::vector<std::uint64_t> flushing_;
+    std::deque<std::uint64_t> dirty_;
     std::vector<std::unique_ptr<Outflow>> spare_;
     std::vector<io::Completion> reaped_;
     std::uint64_t outflows_ = 0;

@@ -136,7 +136,7 @@ base::Result<void> make_cores(Running& running, std::uint64_t descriptors) {
     for (std::size_t i = 0; i < running.mesh.cores(); ++i) {
         running.cores.push_back(std::make_unique<Core>(CoreSetup{
             static_cast<CoreId>(i), running.config, running.apps, running.quotas, running.mesh, *running.rings[i], running.clock,
-            *running.randoms[i], *running.stats[i], running.ops, running.main.sockets[i].get(),
+            *running.randoms[i], *running.stats[i], running.ops, running.main.sockets[i].release(),
             i == 0 ? running.metrics.sockets[0].get() : -1, descriptors}));
     }
     return {};
@@ -183,6 +183,7 @@ void control(Running& running, const sigset_t& signals) {
         port.flush();
     }
     signal_all(port, cores, Signal::What::stop);
+    while (port.outbox_waiting()) port.flush();
 }
 
 }  // namespace

@@ -88,7 +88,7 @@ void WsFront::message(Client& client, ws::Opcode opcode, std::span<const std::by
             break;
         case ClientKind::publisher:
             if (opcode == ws::Opcode::text) {
-                core_.publishing.message(client, base::as_text(payload));
+                if (!core_.publishing.message(client, base::as_text(payload))) put_back(client, payload);
             } else {
                 core_.life.close(client, {ws::close_code::kUnsupported, CloseReason::protocol_error,
                                           "events are text messages", false});
@@ -104,6 +104,16 @@ void WsFront::message(Client& client, ws::Opcode opcode, std::span<const std::by
         case ClientKind::http:
         case ClientKind::ops: break;
     }
+}
+
+void WsFront::put_back(Client& client, std::span<const std::byte> payload) {
+    // As it came, under a mask of zeros: 0x80 marks the length as masked (RFC 6455 section 5.2).
+    std::string frame;
+    ws::append_text(frame, base::as_text(payload));
+    const std::size_t header = ws::header_size(payload.size());
+    frame[1] = static_cast<char>(static_cast<unsigned char>(frame[1]) | 0x80U);
+    frame.insert(header, 4, '\0');
+    core_.life.hold_input(client, base::as_bytes(frame));
 }
 
 void WsFront::feed_ready(Client& client) {

@@ -31,6 +31,8 @@ public:
 
 private:
     class Events;
+    /// A message that could not be taken now becomes the first of the input that waits.
+    void put_back(Client& client, std::span<const std::byte> payload);
     void message(Client& client, ws::Opcode opcode, std::span<const std::byte> payload);
 
     Core& core_;

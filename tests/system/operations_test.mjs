@@ -9,7 +9,7 @@ import { it } from 'node:test';
 import { Api } from './support/api.mjs';
 import { FeedReader, PlainPusher } from './support/clients.mjs';
 import { deadline, until, within } from './support/deadline.mjs';
-import { FrameClient, op, upgradeHead } from './support/frame_client.mjs';
+import { frame, FrameClient, op, upgradeHead } from './support/frame_client.mjs';
 import { head, RawSocket } from './support/raw_socket.mjs';
 import { onCores, Server } from './support/server.mjs';
 
@@ -120,6 +120,40 @@ onCores('clients that come and go', {}, (group) => {
     await until(() => `descriptors are back at ${descriptors} (now ${server.descriptors()})`, () => server.descriptors() <= descriptors);
   }, { ms: 40_000 });
 
+  group('random bytes, before and after the upgrade, harm nobody', async (server) => {
+    const innocent = await FeedReader.open(server, 'calm');
+    const descriptors = server.descriptors();
+    let seed = 7; // Lehmer's generator: the same bytes in every run
+    const random = (n) => (seed = (seed * 48271) % 2147483647) % n;
+    const noise = (n) => Buffer.from(Array.from({ length: n }, () => random(256)));
+    const attack = async (i) => {
+      const raw = await RawSocket.connect(server);
+      if (i % 3) raw.write(upgradeHead(i % 3 === 1 ? '/app/app-key' : '/feed/calm?key=app-key'));
+      if (i % 5 === 0) raw.write(Buffer.concat([Buffer.from([0x80 | random(16), 0x80 | random(128)]), noise(200)]));
+      await raw.flush(noise(1 + random(3000)));
+      if (i % 2) raw.close();
+      else raw.reset();
+    };
+    for (let i = 0; i < 600; i += 30) await Promise.all(Array.from({ length: 30 }, (_, k) => attack(i + k)));
+    await server.untilMetric('spillway_clients', { kind: 'feed' }, 1);
+    await server.untilMetric('spillway_clients', { kind: 'pusher' }, 0);
+    await new Api(server, { connections: 1 }).publish('calm', 'e', 'still here');
+    assert.equal(await innocent.text(), 'still here');
+    await until('the descriptors are back', () => server.descriptors() <= descriptors + 1); // the publisher's
+  });
+
+  group('R3 a flood of pings by a client that does not read costs nothing', async (server) => {
+    const before = server.residentBytes();
+    const clients = await Promise.all(Array.from({ length: 20 }, () => FrameClient.open(server, '/feed/x?key=app-key')));
+    const pings = Buffer.concat(Array.from({ length: 5000 }, () => frame(op.ping, Buffer.alloc(125, 'p'))));
+    for (const client of clients) client.raw.socket.pause();
+    await Promise.all(clients.map((client) => client.raw.flush(pings)));
+    const other = await FrameClient.open(server, '/feed/x?key=app-key');
+    other.send(op.ping, 'me too');
+    assert.equal((await other.frame()).payload.toString(), 'me too');
+    assert.ok(server.residentBytes() - before < 32 * 1024 * 1024, `grew by ${server.residentBytes() - before}`);
+  });
+
   group('R2 a close is counted with its code', async (server) => {
     const client = await PlainPusher.open(server);
     const before = await server.metric('spillway_client_closes_total', { code: '1000' });
@@ -143,6 +177,29 @@ onCores('--max-clients', { flags: ['--max-clients', '5'] }, (group) => {
       server.closeClients();
       await server.untilClients(0);
     }
+  });
+});
+
+onCores('a process out of descriptors', { flags: ['--max-clients', '0'], descriptorLimit: 128 }, (group) => {
+  group('serves those it has, refuses or holds the others, idles, and takes clients again when some left', async (server) => {
+    const reader = await FeedReader.open(server, 'calm');
+    const api = new Api(server, { connections: 1 });
+    await api.publish('calm', 'e', 'before');
+    assert.equal(await reader.text(), 'before');
+    const raws = await Promise.all(Array.from({ length: 300 }, () => RawSocket.connect(server)));
+    for (const raw of raws) raw.write(upgradeHead('/app/app-key?protocol=7'));
+    const answers = raws.map((raw) => raw.response({ ms: 60_000 }).catch(() => null));
+    await within(5000, 'first answer', Promise.any(answers.map((a) => a.then((r) => assert.equal(r?.status, 101)))));
+    await api.publish('calm', 'e', 'while starved');
+    assert.equal(await reader.text(), 'while starved');
+    const cpu = server.cpuSeconds();
+    await new Promise((resolve) => setTimeout(resolve, 500)); // the span over which idling is measured
+    assert.ok(server.cpuSeconds() - cpu < 0.2, `${server.cpuSeconds() - cpu} s of processor time in half a second`);
+    for (const raw of raws) raw.close();
+    const after = await until('a new client is taken', () => FeedReader.open(server, 'calm').catch(() => null));
+    await api.publish('calm', 'e', 'after');
+    assert.equal(await after.text(), 'after');
+    assert.equal(await reader.text(), 'after');
   });
 });
 
@@ -238,6 +295,30 @@ for (const cores of [1, 2]) {
     await server.stop();
   });
 }
+
+for (const cores of [1, 2]) {
+  it(`drain ends by its deadline although readers do not read (--cores ${cores})`, { timeout: deadline(20_000) }, async () => {
+    const server = await Server.start({ cores, drainMs: 1000, flags: ['--drain-timeout', '1s', '--max-http-body', '4MiB'] });
+    const stuck = await Promise.all(Array.from({ length: 20 }, () => FrameClient.open(server, '/feed/c?key=app-key')));
+    for (const client of stuck) client.raw.socket.pause();
+    const api = new Api(server);
+    await api.publishAll(Array.from({ length: 300 }, (_, n) => ({ name: 'e', channel: 'c', data: String(n).padEnd(10_000) })));
+    const start = Date.now();
+    server.signal('SIGTERM');
+    await within(4000, 'exit', server.exited);
+    assert.ok(Date.now() - start < deadline(3000), `${Date.now() - start} ms`);
+    await server.stop();
+  });
+}
+
+it('a second SIGTERM during the drain does no harm', { timeout: deadline(20_000) }, async () => {
+  const server = await Server.start({ cores: 2 });
+  const stubborn = await FrameClient.open(server, '/app/app-key?protocol=7');
+  server.signal('SIGTERM');
+  assert.equal((await stubborn.closing()).code, 4200);
+  server.signal('SIGTERM');
+  await server.stop();
+});
 
 it('SIGINT drains as SIGTERM does', { timeout: deadline(20_000) }, async () => {
   const server = await Server.start({ cores: 2 });

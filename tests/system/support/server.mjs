@@ -38,7 +38,7 @@ export class Server {
   #directory = null;
 
   /** Starts and waits for both ready lines. `toml` becomes a file given by --config. */
-  static async start({ flags = [], toml, cores, app, env, drainMs = 10_000 } = {}) {
+  static async start({ flags = [], toml, cores, app, env, drainMs = 10_000, descriptorLimit } = {}) {
     const server = new Server();
     if (app) server.app = app;
     server.drainMs = drainMs;
@@ -50,14 +50,16 @@ export class Server {
       writeFileSync(server.configFile, toml);
       all.push('--config', server.configFile);
     }
-    server.#spawn([...all, ...flags], env);
+    server.#spawn([...all, ...flags], env, descriptorLimit);
     await server.#ready();
     return server;
   }
 
-  #spawn(flags, env) {
+  #spawn(flags, env, descriptorLimit) {
     this.commandLine = [binary, ...flags].join(' ');
-    this.child = spawn(binary, flags, { env: cleanEnvironment(env), stdio: ['ignore', 'pipe', 'pipe'] });
+    const command = descriptorLimit ? ['sh', '-c', `ulimit -n ${descriptorLimit}; exec "$0" "$@"`, binary] : [binary];
+    const [program, ...words] = [...command, ...flags];
+    this.child = spawn(program, words, { env: cleanEnvironment(env), stdio: ['ignore', 'pipe', 'pipe'] });
     this.pid = this.child.pid;
     this.child.stdout.setEncoding('utf8').on('data', (text) => (this.stdout += text));
     this.child.stderr.setEncoding('utf8').on('data', (text) => (this.stderr = (this.stderr + text).slice(-200_000)));
@@ -143,6 +145,12 @@ export class Server {
 
   descriptors() {
     return readdirSync(`/proc/${this.pid}/fd`).length;
+  }
+
+  /** User and system time of the process so far. */
+  cpuSeconds() {
+    const fields = readFileSync(`/proc/${this.pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / 100;
   }
 
   residentBytes() {

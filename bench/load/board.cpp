@@ -1,0 +1,77 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Shared memory and the one futex in it: nobody polls while a broadcast is under way.
+
+#include "board.h"
+
+#include <ctime>
+
+#include <linux/futex.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <new>
+
+namespace spillway::load {
+namespace {
+
+std::uint32_t* futex_word(std::atomic<std::uint32_t>& word) { return reinterpret_cast<std::uint32_t*>(&word); }
+static_assert(std::atomic<std::uint32_t>::is_always_lock_free && sizeof(std::atomic<std::uint32_t>) == 4);
+
+}  // namespace
+
+std::int64_t now_ns() {
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec;
+}
+
+Board* Board::create(std::uint32_t rounds) {
+    const std::size_t bytes = sizeof(Board) + rounds * sizeof(Round);
+    void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) {
+        std::perror("spillway-load: no shared memory");
+        std::exit(2);
+    }
+    Board* board = new (memory) Board();  // the kernel gives zeros: counters start at 0, rounds need no constructor
+    board->round_count_ = rounds;
+    return board;
+}
+
+void Board::arrived(std::uint32_t number, std::uint32_t count, std::int64_t now) {
+    Round& done = round(number);
+    if (done.remaining.fetch_sub(count, std::memory_order_acq_rel) != count) return;
+    done.done_ns.store(now, std::memory_order_release);
+    rounds_done.fetch_add(1, std::memory_order_release);
+    syscall(SYS_futex, futex_word(rounds_done), FUTEX_WAKE, 1, nullptr, nullptr, 0);
+}
+
+bool Board::wait_done(std::uint32_t goal, std::int64_t until_ns) {
+    for (;;) {
+        const std::uint32_t done = rounds_done.load(std::memory_order_acquire);
+        if (done >= goal) return true;
+        const std::int64_t left = until_ns - now_ns();
+        if (left <= 0) return false;
+        const timespec wait{left / 1'000'000'000, left % 1'000'000'000};
+        syscall(SYS_futex, futex_word(rounds_done), FUTEX_WAIT, done, &wait, nullptr, 0);
+    }
+}
+
+std::uint64_t Board::sum(std::atomic<std::uint64_t> ProcessCounts::* field) const {
+    std::uint64_t total = 0;
+    for (const ProcessCounts& process : processes) total += (process.*field).load(std::memory_order_acquire);
+    return total;
+}
+
+std::uint32_t Board::sum(std::atomic<std::uint32_t> ProcessCounts::* field) const {
+    std::uint32_t total = 0;
+    for (const ProcessCounts& process : processes) total += (process.*field).load(std::memory_order_acquire);
+    return total;
+}
+
+}  // namespace spillway::load

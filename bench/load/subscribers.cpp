@@ -1,0 +1,223 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// Subscribers over epoll. Counts are gathered per epoll turn and posted to the board together, so that checking costs
+// next to nothing beside receiving.
+
+#include "subscribers.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace spillway::load {
+namespace {
+
+constexpr std::size_t kBufferBytes = 256 * 1024;
+constexpr std::uint32_t kOpeningMax = 128;       // connections under way at once: under any listen backlog
+constexpr std::uint32_t kPerSourceAddress = 20'000;  // the ephemeral port range has 28,000
+constexpr int kEventsPerTurn = 64;               // small, so that a completion is not stamped late
+constexpr int kIdleTurnMs = 50;
+
+/// Loopback has a /8 of source addresses, each with its own ports.
+void bind_source(int fd, std::uint32_t index) {
+    const int on = 1;
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    sockaddr_in source{};
+    source.sin_family = AF_INET;
+    source.sin_addr.s_addr = htonl(0x7F000002 + index / kPerSourceAddress);
+    bind(fd, reinterpret_cast<const sockaddr*>(&source), sizeof source);
+}
+
+}  // namespace
+
+Subscribers::Subscribers(const Options& options, Board& board, std::uint32_t process)
+    : options_(options), board_(board), counts_(board.processes[process]), process_(process),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)), buffer_(kBufferBytes), arrived_(board.round_count()),
+      arrived_from_(board.round_count()) {}
+
+Subscribers::~Subscribers() {
+    for (const auto& connection : connections_) if (connection->fd >= 0) close(connection->fd);
+    close(epoll_);
+}
+
+void Subscribers::run() {
+    epoll_event events[kEventsPerTurn];
+    while (!board_.stop.load(std::memory_order_acquire)) {
+        adjust();
+        const int n = epoll_wait(epoll_, events, kEventsPerTurn, kIdleTurnMs);
+        now_ = now_ns();
+        for (int i = 0; i < n; ++i) {
+            Connection& connection = *static_cast<Connection*>(events[i].data.ptr);
+            if (connection.state != State::closed) readable(connection);
+        }
+        post_arrivals();
+    }
+}
+
+/// Opens or closes until as many are open as the board asks for, a few at a time.
+void Subscribers::adjust() {
+    const std::uint32_t target = counts_.target.load(std::memory_order_acquire);
+    while (open_ > target) close_one(*connections_[--open_]);
+    while (open_ < target && unready_ < kOpeningMax) {
+        if (open_ == connections_.size()) connections_.push_back(std::make_unique<Connection>());
+        open_one(*connections_[open_], process_ + open_ * options_.processes);
+        ++open_;
+    }
+    counts_.open.store(open_, std::memory_order_release);
+}
+
+void Subscribers::open_one(Connection& connection, std::uint32_t index) {
+    connection = {};
+    connection.index = index;
+    connection.state = State::connecting;
+    ++unready_;
+    connection.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (connection.fd < 0) return fail(connection, errno);
+    const int on = 1;
+    setsockopt(connection.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    sockaddr_in server{};
+    server.sin_family = AF_INET;
+    server.sin_port = htons(options_.port);
+    inet_pton(AF_INET, options_.host.c_str(), &server.sin_addr);
+    if (options_.host.starts_with("127.")) bind_source(connection.fd, index);
+    const int result = connect(connection.fd, reinterpret_cast<const sockaddr*>(&server), sizeof server);
+    if (result < 0 && errno != EINPROGRESS) return fail(connection, errno);
+    epoll_event interest{.events = EPOLLOUT, .data = {.ptr = &connection}};
+    epoll_ctl(epoll_, EPOLL_CTL_ADD, connection.fd, &interest);
+}
+
+void Subscribers::close_one(Connection& connection) {
+    if (connection.state == State::closed) return;
+    if (connection.state == State::ready) counts_.ready.fetch_sub(1, std::memory_order_release);
+    else --unready_;
+    connection.state = State::closed;
+    if (connection.fd >= 0) close(connection.fd);
+    connection.fd = -1;
+}
+
+/// Its end was not ours to decide. It keeps its place: it is missed, not replaced.
+void Subscribers::fail(Connection& connection, int reason) {
+    auto& counter = connection.state == State::ready ? counts_.lost : counts_.refused;
+    counts_.reason.store(reason, std::memory_order_relaxed);
+    counter.fetch_add(1, std::memory_order_release);
+    close_one(connection);
+}
+
+void Subscribers::ready(Connection& connection) {
+    connection.state = State::ready;
+    --unready_;
+    counts_.ready.fetch_add(1, std::memory_order_release);
+}
+
+void Subscribers::readable(Connection& connection) {
+    if (connection.state == State::connecting) {
+        int error = 0;
+        socklen_t size = sizeof error;
+        getsockopt(connection.fd, SOL_SOCKET, SO_ERROR, &error, &size);
+        if (error != 0) return fail(connection, error);
+        epoll_event interest{.events = EPOLLIN, .data = {.ptr = &connection}};
+        epoll_ctl(epoll_, EPOLL_CTL_MOD, connection.fd, &interest);
+        connection.state = State::upgrading;
+        return say(connection, upgrade_request(options_, channel_of(options_, connection.index)));
+    }
+    const std::size_t kept = connection.partial.size();
+    if (kept * 2 > buffer_.size()) buffer_.resize(kept * 4);
+    std::memcpy(buffer_.data(), connection.partial.data(), kept);
+    const ssize_t n = recv(connection.fd, buffer_.data() + kept, buffer_.size() - kept, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (n <= 0) return fail(connection, n == 0 ? 0 : errno);
+    bytes_ += static_cast<std::uint64_t>(n);
+    std::string_view bytes(buffer_.data(), kept + static_cast<std::size_t>(n));
+    while (consume(connection, bytes)) {}
+    if (connection.state != State::closed) connection.partial.assign(bytes);
+}
+
+/// Handles what is whole at the front of `bytes`; false when there is nothing (more) to handle.
+bool Subscribers::consume(Connection& connection, std::string_view& bytes) {
+    if (connection.state == State::upgrading) {
+        const auto status = take_upgrade_answer(bytes);
+        if (!status) return false;
+        if (*status != 101) return fail(connection, *status), false;
+        if (options_.protocol == Protocol::feed) ready(connection);
+        else connection.state = State::greeted;
+        return true;
+    }
+    bool broken = false;
+    const auto frame = take_frame(bytes, broken);
+    if (broken) {
+        counts_.malformed.fetch_add(1, std::memory_order_relaxed);
+        return fail(connection, EPROTO), false;
+    }
+    if (!frame) return false;
+    message(connection, *frame);
+    return connection.state != State::closed;
+}
+
+void Subscribers::message(Connection& connection, const Frame& frame) {
+    if (frame.opcode == Opcode::ping) return say(connection, client_frame(Opcode::pong, frame.payload));
+    if (frame.opcode == Opcode::close) {
+        const auto* code = reinterpret_cast<const unsigned char*>(frame.payload.data());
+        return fail(connection, frame.payload.size() < 2 ? 1005 : code[0] << 8 | code[1]);
+    }
+    if (frame.opcode != Opcode::text && frame.opcode != Opcode::binary) return;
+    if (connection.state != State::ready) return event(connection, frame.payload);
+    const auto number = sequence_of(frame.payload, options_.protocol);
+    if (!number || *number >= arrived_.size()) {
+        counts_.malformed.fetch_add(1, std::memory_order_relaxed);
+        return;
+    }
+    ++deliveries_;
+    if (*number < connection.next) {
+        counts_.repeats.fetch_add(1, std::memory_order_relaxed);
+        return;
+    }
+    if (*number > connection.next) counts_.gaps.fetch_add(*number - connection.next, std::memory_order_relaxed);
+    connection.next = *number + 1;
+    ++arrived_[*number];
+    arrived_from_ = std::min(arrived_from_, *number);
+    arrived_to_ = std::max(arrived_to_, *number + 1);
+    const std::int64_t interval = board_.interval_ns.load(std::memory_order_relaxed);
+    if (interval == 0 || *number < board_.measured_from.load(std::memory_order_relaxed)) return;
+    counts_.latency.add(now_ns() - board_.schedule_ns.load(std::memory_order_relaxed) - interval * *number);
+}
+
+/// What the server says before a Pusher client is subscribed.
+void Subscribers::event(Connection& connection, std::string_view text) {
+    if (text.find("pusher:connection_established") != text.npos) {
+        const std::string channel = channel_name(channel_of(options_, connection.index));
+        say(connection, client_frame(Opcode::text, R"({"event":"pusher:subscribe","data":{"channel":")" + channel + R"("}})"));
+    } else if (text.find("subscription_succeeded") != text.npos) {
+        ready(connection);
+    }
+}
+
+/// Small requests into an empty socket buffer: either taken whole, or the connection is broken.
+void Subscribers::say(Connection& connection, std::string_view bytes) {
+    const ssize_t sent = send(connection.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent != static_cast<ssize_t>(bytes.size())) fail(connection, sent < 0 ? errno : ENOBUFS);
+}
+
+void Subscribers::post_arrivals() {
+    if (bytes_ == 0) return;
+    counts_.bytes.fetch_add(bytes_, std::memory_order_relaxed);
+    counts_.deliveries.fetch_add(deliveries_, std::memory_order_relaxed);
+    bytes_ = deliveries_ = 0;
+    const std::int64_t now = now_ns();
+    for (std::uint32_t n = arrived_from_; n < arrived_to_; ++n) {
+        if (arrived_[n] == 0) continue;
+        board_.arrived(n, arrived_[n], now);
+        arrived_[n] = 0;
+    }
+    arrived_from_ = board_.round_count();
+    arrived_to_ = 0;
+}
+
+}  // namespace spillway::load
