@@ -23,7 +23,7 @@ struct Round {
 struct alignas(64) ProcessCounts {
     std::atomic<std::uint32_t> target;  // written by the publisher: how many clients it should have
     std::atomic<std::uint32_t> open;
-    std::atomic<std::uint32_t> ready;   // of those, subscribed
+    std::atomic<std::uint32_t> ready;  // of those, subscribed
     std::atomic<std::uint64_t> deliveries;
     std::atomic<std::uint64_t> bytes;
     std::atomic<std::uint64_t> gaps;     // sequence numbers jumped over
@@ -41,10 +41,10 @@ public:
     static Board* create(std::uint32_t rounds);
 
     std::atomic<bool> stop;
-    std::atomic<std::uint32_t> rounds_done;     // futex word, woken at each completion
-    std::atomic<std::int64_t> schedule_ns;      // open mode: when round 0 was due
+    std::atomic<std::uint32_t> rounds_done;  // futex word, woken at each completion
+    std::atomic<std::int64_t> schedule_ns;   // open mode: when round 0 was due
     std::atomic<std::int64_t> interval_ns;
-    std::atomic<std::uint32_t> measured_from;   // rounds before it are warm-up
+    std::atomic<std::uint32_t> measured_from;  // rounds before it are warm-up
     ProcessCounts processes[kProcessesMax];
 
     [[nodiscard]] std::uint32_t round_count() const { return round_count_; }

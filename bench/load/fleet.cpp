@@ -82,8 +82,11 @@ bool Fleet::hold(std::uint32_t clients) {
         if (refused != 0 || now_ns() - moved_ns > kStallNs) {
             progress("");
             int reason = 0;
-            for (const ProcessCounts& p : board_.processes) if (p.reason != 0) reason = p.reason;
-            std::fprintf(stderr, "spillway-load: %u of %u clients; %llu refused or lost (last reason %d: errno, HTTP status or close code)\n",
+            for (const ProcessCounts& p : board_.processes)
+                if (p.reason != 0) reason = p.reason;
+            std::fprintf(stderr,
+                         "spillway-load: %u of %u clients; %llu refused or lost (last reason %d: errno, HTTP status or "
+                         "close code)\n",
                          ready, clients, static_cast<unsigned long long>(refused), reason);
             return false;
         }

@@ -42,7 +42,7 @@ public:
     }
 
 private:
-    static constexpr unsigned kSubBits = 5;  // 32 buckets for each power of two
+    static constexpr unsigned kSubBits = 5;                               // 32 buckets for each power of two
     static constexpr std::size_t kBuckets = (44 - kSubBits) << kSubBits;  // up to 2^43 ns, two hours
 
     static std::size_t bucket_of(std::uint64_t value) {

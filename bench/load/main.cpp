@@ -40,7 +40,8 @@ int broadcasts(const Options& options) {
     }
     if (options.against_single) {
         std::printf("one channel costs %.2f times what %u channels cost (p50 of a broadcast)\n",
-                    outcomes[1].completion.percentile_ms(0.5) / outcomes[0].completion.percentile_ms(0.5), options.channels);
+                    outcomes[1].completion.percentile_ms(0.5) / outcomes[0].completion.percentile_ms(0.5),
+                    options.channels);
     }
     if (!options.json_file.empty() && !write_json(options.json_file, outcomes)) return 2;
     return as_promised ? 0 : 1;
@@ -51,7 +52,8 @@ int broadcasts(const Options& options) {
 int main(int argc, char** argv) {
     const auto options = read_options(argc, argv);
     if (!options) {
-        std::fprintf(options.error().empty() ? stdout : stderr, "%s\n", options.error().empty() ? help_text() : options.error().c_str());
+        std::fprintf(options.error().empty() ? stdout : stderr, "%s\n",
+                     options.error().empty() ? help_text() : options.error().c_str());
         return options.error().empty() ? 0 : 2;
     }
     return options->idle != 0 ? idle(*options) : broadcasts(*options);

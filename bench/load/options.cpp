@@ -5,6 +5,7 @@
 
 #include "options.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <functional>
 #include <limits>
@@ -13,7 +14,8 @@
 namespace spillway::load {
 namespace {
 
-constexpr const char* kHelp = R"(spillway-load: subscribers, a publisher, and a check that every message arrived once and in order
+constexpr const char* kHelp =
+    R"(spillway-load: subscribers, a publisher, and a check that every message arrived once and in order
 
   --host A --port P            the server (127.0.0.1, 6001)
   --app ID:KEY:SECRET          its app (app-id:app-key:app-secret)
@@ -74,7 +76,8 @@ bool read_app(Options& o, std::string_view text) {
 }
 
 bool read_cpus(Options& o, std::string_view list) {
-    for (; !list.empty(); list.remove_prefix(std::min(list.size(), list.find(',') == list.npos ? list.size() : list.find(',') + 1))) {
+    for (; !list.empty();
+         list.remove_prefix(std::min(list.size(), list.find(',') == list.npos ? list.size() : list.find(',') + 1))) {
         double cpu = 0;
         if (!read_number(list.substr(0, list.find(',')), 0, 1023, cpu)) return false;
         o.cpus.push_back(static_cast<unsigned>(cpu));
@@ -116,7 +119,8 @@ std::string check(Options& o) {
     const std::uint32_t most = std::max(o.clients, o.idle);
     const std::uint32_t needed = (most + kClientsPerProcess - 1) / kClientsPerProcess;
     if (o.processes == 0) o.processes = needed;
-    if (needed > o.processes) return "one process holds at most 19000 clients; give --processes " + std::to_string(needed);
+    if (needed > o.processes)
+        return "one process holds at most 19000 clients; give --processes " + std::to_string(needed);
     if (o.channels > o.clients) o.channels = o.clients;
     if (o.layout == Layout::mixed && o.channels < 2) return "--layout mixed wants --channels 2 or more";
     if (o.idle != 0 && o.pid == 0) return "--idle wants --pid: the memory of which process?";
@@ -137,7 +141,8 @@ std::expected<Options, std::string> read_options(int argc, char** argv) {
     const std::vector<Flag> flags = flags_of(options);
     for (const Flag& flag : flags) {
         const char* value = flag.environment == nullptr ? nullptr : std::getenv(flag.environment);
-        if (value != nullptr && !flag.read(value)) return std::unexpected(std::string(flag.environment) + ": not understood: " + value);
+        if (value != nullptr && !flag.read(value))
+            return std::unexpected(std::string(flag.environment) + ": not understood: " + value);
     }
     for (int i = 1; i < argc; ++i) {
         const std::string_view name = argv[i];
@@ -147,7 +152,8 @@ std::expected<Options, std::string> read_options(int argc, char** argv) {
             continue;
         }
         const Flag* known = nullptr;
-        for (const Flag& flag : flags) if (flag.name == name) known = &flag;
+        for (const Flag& flag : flags)
+            if (flag.name == name) known = &flag;
         if (known == nullptr) return std::unexpected("unknown flag " + std::string(name) + "; --help lists them");
         if (i + 1 == argc) return std::unexpected(std::string(name) + " wants a value");
         if (!known->read(argv[++i])) return std::unexpected(std::string(name) + ": not understood: " + argv[i]);

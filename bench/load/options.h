@@ -43,7 +43,7 @@ struct Options {
     std::vector<unsigned> cpus;   // where to pin: the publisher first, then the subscribers' processes in turn
     bool against_single = false;  // play the same deliveries over one channel as well, and compare
 
-    std::uint32_t idle = 0;        // not 0: measure memory per idle client up to this many instead
+    std::uint32_t idle = 0;          // not 0: measure memory per idle client up to this many instead
     std::uint32_t hold_seconds = 0;  // keep the idle clients that long
     std::string json_file;
 };

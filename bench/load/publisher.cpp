@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
@@ -56,12 +57,14 @@ std::size_t content_length(std::string_view head) {
 }  // namespace
 
 Publisher::Publisher(const Options& options)
-    : options_(options), fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)),
+    : options_(options),
+      fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)),
       requests_per_broadcast_((options.channels + kChannelsPerRequest - 1) / kChannelsPerRequest) {
     sockaddr_in server{};
     server.sin_family = AF_INET;
     server.sin_port = htons(options.port);
-    if (inet_pton(AF_INET, options.host.c_str(), &server.sin_addr) != 1) give_up("spillway-load: --host wants an IPv4 address");
+    if (inet_pton(AF_INET, options.host.c_str(), &server.sin_addr) != 1)
+        give_up("spillway-load: --host wants an IPv4 address");
     if (connect(fd_, reinterpret_cast<const sockaddr*>(&server), sizeof server) != 0) give_up("spillway-load: connect");
     const int on = 1;
     setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -127,7 +130,8 @@ void Publisher::take_answers() {
         if (rest.size() < whole) break;
         if (!head.starts_with("HTTP/1.1 200")) {
             ++refused_;
-            refusal_ = std::string(head.substr(0, head.find('\r'))) + " " + std::string(rest.substr(end + 4, whole - end - 4));
+            refusal_ =
+                std::string(head.substr(0, head.find('\r'))) + " " + std::string(rest.substr(end + 4, whole - end - 4));
         }
         --outstanding_;
         rest.remove_prefix(whole);

@@ -19,22 +19,23 @@ struct Outcome {
     Mode mode = Mode::closed;
     std::uint32_t clients = 0;
     std::uint32_t channels = 0;
-    double seconds = 0;             // from the first measured broadcast to its last delivery
-    Histogram completion;           // per broadcast: from its start (or schedule) to the last subscriber
-    Histogram latency;              // open mode, per delivery: from the schedule
-    std::uint32_t incomplete = 0;   // broadcasts that never reached everybody
-    std::uint64_t deliveries = 0;   // measured ones
+    double seconds = 0;            // from the first measured broadcast to its last delivery
+    Histogram completion;          // per broadcast: from its start (or schedule) to the last subscriber
+    Histogram latency;             // open mode, per delivery: from the schedule
+    std::uint32_t incomplete = 0;  // broadcasts that never reached everybody
+    std::uint64_t deliveries = 0;  // measured ones
     std::uint64_t gaps = 0;
     std::uint64_t repeats = 0;
     std::uint64_t malformed = 0;
-    std::uint64_t lost = 0;         // subscribers whose connection ended
-    std::uint32_t refused = 0;      // publishes that were not answered with 200
+    std::uint64_t lost = 0;     // subscribers whose connection ended
+    std::uint32_t refused = 0;  // publishes that were not answered with 200
     std::string refusal;
-    bool left_behind = false;       // descriptors or clients did not come back
+    bool left_behind = false;  // descriptors or clients did not come back
     ServerState before, loaded, after;
 
     [[nodiscard]] bool as_promised() const {
-        return incomplete == 0 && gaps == 0 && repeats == 0 && malformed == 0 && lost == 0 && refused == 0 && !left_behind;
+        return incomplete == 0 && gaps == 0 && repeats == 0 && malformed == 0 && lost == 0 && refused == 0 &&
+               !left_behind;
     }
 };
 

@@ -6,7 +6,6 @@
 #include "scenario.h"
 
 #include <poll.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 
 #include <algorithm>
@@ -143,7 +142,8 @@ std::optional<IdleOutcome> play_idle(const Options& options) {
         progress("");
         if (options.hold_seconds > 0) outcome.at_many = look_at_server(options);
     }
-    if (!wait_back_at(options, before, 10)) std::fprintf(stderr, "spillway-load: descriptors or clients were left behind\n");
+    if (!wait_back_at(options, before, 10))
+        std::fprintf(stderr, "spillway-load: descriptors or clients were left behind\n");
     outcome.after = look_at_server(options);
     return outcome;
 }

@@ -32,7 +32,9 @@ void look_at_process(int pid, ServerState& state) {
     }
     std::error_code error;
     std::int64_t descriptors = 0;
-    for (std::filesystem::directory_iterator entry(folder + "/fd", error), end; !error && entry != end; entry.increment(error)) ++descriptors;
+    for (std::filesystem::directory_iterator entry(folder + "/fd", error), end; !error && entry != end;
+         entry.increment(error))
+        ++descriptors;
     if (!error) state.descriptors = descriptors;
     std::ifstream stat(folder + "/stat");
     std::string text;
@@ -84,7 +86,8 @@ ServerState look_at_server(const Options& options) {
     ServerState state;
     if (options.metrics_port != 0) {
         const std::string page = metrics_page(options);
-        state.clients = sum_of(page, "spillway_clients{kind=\"pusher\"}") + sum_of(page, "spillway_clients{kind=\"feed\"}");
+        state.clients =
+            sum_of(page, "spillway_clients{kind=\"pusher\"}") + sum_of(page, "spillway_clients{kind=\"feed\"}");
         state.dropped = sum_of(page, "spillway_dropped_total{");
     }
     if (options.pid != 0) look_at_process(options.pid, state);

@@ -21,9 +21,9 @@ namespace spillway::load {
 namespace {
 
 constexpr std::size_t kBufferBytes = 256 * 1024;
-constexpr std::uint32_t kOpeningMax = 128;       // connections under way at once: under any listen backlog
+constexpr std::uint32_t kOpeningMax = 128;           // connections under way at once: under any listen backlog
 constexpr std::uint32_t kPerSourceAddress = 20'000;  // the ephemeral port range has 28,000
-constexpr int kEventsPerTurn = 64;               // small, so that a completion is not stamped late
+constexpr int kEventsPerTurn = 64;                   // small, so that a completion is not stamped late
 constexpr int kIdleTurnMs = 50;
 
 /// Loopback has a /8 of source addresses, each with its own ports.
@@ -39,12 +39,18 @@ void bind_source(int fd, std::uint32_t index) {
 }  // namespace
 
 Subscribers::Subscribers(const Options& options, Board& board, std::uint32_t process)
-    : options_(options), board_(board), counts_(board.processes[process]), process_(process),
-      epoll_(epoll_create1(EPOLL_CLOEXEC)), buffer_(kBufferBytes), arrived_(board.round_count()),
+    : options_(options),
+      board_(board),
+      counts_(board.processes[process]),
+      process_(process),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)),
+      buffer_(kBufferBytes),
+      arrived_(board.round_count()),
       arrived_from_(board.round_count()) {}
 
 Subscribers::~Subscribers() {
-    for (const auto& connection : connections_) if (connection->fd >= 0) close(connection->fd);
+    for (const auto& connection : connections_)
+        if (connection->fd >= 0) close(connection->fd);
     close(epoll_);
 }
 
@@ -136,7 +142,8 @@ void Subscribers::readable(Connection& connection) {
     if (n <= 0) return fail(connection, n == 0 ? 0 : errno);
     bytes_ += static_cast<std::uint64_t>(n);
     std::string_view bytes(buffer_.data(), kept + static_cast<std::size_t>(n));
-    while (consume(connection, bytes)) {}
+    while (consume(connection, bytes)) {
+    }
     if (connection.state != State::closed) connection.partial.assign(bytes);
 }
 
@@ -193,7 +200,8 @@ void Subscribers::message(Connection& connection, const Frame& frame) {
 void Subscribers::event(Connection& connection, std::string_view text) {
     if (text.find("pusher:connection_established") != text.npos) {
         const std::string channel = channel_name(channel_of(options_, connection.index));
-        say(connection, client_frame(Opcode::text, R"({"event":"pusher:subscribe","data":{"channel":")" + channel + R"("}})"));
+        say(connection,
+            client_frame(Opcode::text, R"({"event":"pusher:subscribe","data":{"channel":")" + channel + R"("}})"));
     } else if (text.find("subscription_succeeded") != text.npos) {
         ready(connection);
     }

@@ -27,7 +27,8 @@ std::optional<Frame> take_frame(std::string_view& bytes, bool& broken) {
     if (bytes.size() < 2) return std::nullopt;
     const auto first = static_cast<std::uint8_t>(bytes[0]);
     const auto second = static_cast<std::uint8_t>(bytes[1]);
-    if ((first & 0xF0) != 0x80 || (second & 0x80) != 0) {  // a fragment, a reserved bit, or masked: never from this server
+    if ((first & 0xF0) != 0x80 ||
+        (second & 0x80) != 0) {  // a fragment, a reserved bit, or masked: never from this server
         broken = true;
         return std::nullopt;
     }

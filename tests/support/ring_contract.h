@@ -1,13 +1,14 @@
 // SPDX-FileCopyrightText: 2026 The Spillway authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// What every Ring promises, written once: the kernel's ring and the simulation's run the same clauses, so the simulation
-// cannot drift from the machine. A test makes a world around its ring and runs all clauses:
+// What every Ring promises, written once: the kernel's ring and the simulation's run the same clauses, so the
+// simulation cannot drift from the machine. A test makes a world around its ring and runs all clauses:
 //
 //     for (const auto& clause : ring_contract())
 //         DYNAMIC_SECTION(clause.name) { MyWorld world(clause.sizes); clause.check(world); }
 #pragma once
 
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <memory>
@@ -476,6 +477,45 @@ inline void wakes(RingWorld& world) {
     CHECK(ring.figures().wakes >= wakes_before + 4);
 }
 
+/// Sizes: a completion queue that overflows. Emptying it meets the wake-up's completion outside a wait.
+inline void wakes_through_overflow(RingWorld& world) {
+    Ring& ring = world.ring();
+    const base::SystemClock clock;
+    const auto begin = clock.now();
+    ring.wait(std::chrono::milliseconds(1));
+    ring.wake();
+    for (std::uint32_t i = 0; i < 100; ++i) ring.send_now(kNoDescriptor, bytes("nowhere"), token(Op::send_now, i));
+    ring.submit();
+    CHECK(take_all(ring).size() == 100);
+    ring.wait(std::chrono::seconds(20));
+    CHECK(clock.now() - begin < std::chrono::seconds(10));
+}
+
+/// Two threads in lock step: the ring sleeps before each word of the other.
+inline void loses_no_wake(RingWorld& world) {
+    Ring& ring = world.ring();
+    constexpr int rounds = 500;
+    std::atomic<int> asked = 0, answered = 0;
+    const base::SystemClock clock;
+    const auto begin = clock.now();
+    std::thread other([&] {
+        for (int i = 1; i <= rounds; ++i) {
+            asked = i;
+            ring.wake();
+            while (answered < i) std::this_thread::yield();
+        }
+    });
+    for (int i = 1; i <= rounds; ++i) {
+        while (asked < i) {
+            ring.wait(std::chrono::seconds(20));
+            CHECK(take_all(ring).empty());
+        }
+        answered = i;
+    }
+    other.join();
+    CHECK(clock.now() - begin < std::chrono::seconds(15));
+}
+
 inline void waits_no_longer_than_told(RingWorld& world) {
     Ring& ring = world.ring();
     const base::SystemClock clock;
@@ -569,6 +609,8 @@ inline std::vector<RingClause> ring_contract() {
         {"after closing the write side input still arrives", {}, half_close_keeps_receiving},
         {"cancel ends one operation and leaves the others", {}, cancels},
         {"a wake-up from another thread ends the wait and shows nowhere", {}, wakes},
+        {"a wake-up is not lost to an overflow", {.sq_entries = 8, .cq_entries = 8}, wakes_through_overflow},
+        {"no wake-up of many is lost", {}, loses_no_wake},
         {"a wait ends in time", {}, waits_no_longer_than_told},
         {"a bad descriptor in a batch fails alone", {.sq_entries = 8}, one_bad_send_spoils_no_other},
         {"exceptions of a batch larger than the completion queue all arrive",
