@@ -1,0 +1,309 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+#include "sim_people.h"
+
+#include <algorithm>
+
+#include "crypto/digest.h"
+
+namespace spillway::test {
+namespace {
+
+std::string upgrade_request(std::string_view target) {
+    std::string out = "GET ";
+    out.append(target).append(
+        " HTTP/1.1\r\nHost: spillway.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
+    return out;
+}
+
+std::string_view name_of(Priority priority) { return to_string(priority); }
+
+}  // namespace
+
+// ---- clients
+
+SimClient::SimClient(SimScene& scene, std::uint64_t id, Kind kind, std::shared_ptr<FakeConnection> connection, std::string feed_channel)
+    : scene_(scene), id_(id), kind_(kind), connection_(std::move(connection)), feed_channel_(std::move(feed_channel)) {
+    if (kind == Kind::pusher) {
+        out_ = upgrade_request("/app/key?protocol=7&client=sim&version=1.0");
+        return;
+    }
+    std::string target = "/feed/" + feed_channel_ + "?key=key";
+    if (feed_channel_.starts_with("private-"))
+        target += "&auth=key:" + crypto::hmac_sha256_hex(kSimAppSecret, {"feed:", feed_channel_});
+    out_ = upgrade_request(target);
+    channels_[feed_channel_].state = SimSubscription::State::asked;
+    channels_[feed_channel_].asked = 1;
+}
+
+void SimClient::write(std::size_t most) {
+    if (gone_ || out_.empty()) return;
+    out_.erase(0, connection_->send(std::string_view(out_).substr(0, most)));
+}
+
+void SimClient::read(std::size_t most) {
+    if (gone_) return;
+    const std::string bytes = connection_->read(most);
+    if (upgraded_) {
+        frames_.feed(bytes);
+    } else {
+        http_.feed(bytes);
+        understand_http();
+    }
+    if (upgraded_) understand_frames();
+    if (connection_->over()) depart();
+}
+
+void SimClient::depart() {
+    if (gone_) return;
+    if (!leaving_ && !rude) sim_check(!scene_.calm, "closes no client that behaves");
+    connection_->close();
+    gone_ = true;
+}
+
+void SimClient::understand_http() {
+    const auto answer = http_.next();
+    if (!answer) return;
+    status_ = answer->status;
+    if (status_ != 101) {
+        sim_check(!scene_.calm || rude, "upgrades clients that behave");
+        leaving_ = true;
+        connection_->finish();
+        return;
+    }
+    sim_check(answer->headers.at("sec-websocket-accept") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", "proves that it read the key");
+    upgraded_ = true;
+    if (kind_ == Kind::feed) {
+        established_ = true;
+        channels_[feed_channel_].state = SimSubscription::State::in;
+        channels_[feed_channel_].confirmed();
+    }
+    frames_.feed(http_.take_rest());
+}
+
+void SimClient::understand_frames() {
+    while (const auto frame = frames_.next()) understand(*frame);
+}
+
+void SimClient::understand(const ServerFrame& frame) {
+    switch (frame.opcode) {
+        case opcode::kPing:
+            if (!close_sent_) out_ += client_frame(opcode::kPong, frame.payload);
+            break;
+        case opcode::kPong: ++pongs_; break;
+        case opcode::kClose:
+            close_code_ = frame.payload.size() < 2 ? 0
+                                                   : static_cast<unsigned char>(frame.payload[0]) * 256 +
+                                                         static_cast<unsigned char>(frame.payload[1]);
+            if (!leaving_ && !rude) sim_check(!scene_.calm, "closes no client that behaves");
+            if (!close_sent_) close_with_frame(1000);
+            break;
+        case opcode::kText:
+            if (kind_ == Kind::feed) {
+                delivered(feed_channel_, frame.payload, frame.payload.starts_with('"'));
+            } else {
+                message(frame.payload);
+            }
+            break;
+        default: sim_check(false, "sends text only");
+    }
+}
+
+void SimClient::message(const std::string& text) {
+    const JsonObject object = read_json_object(text);
+    const std::string event = field(object, "event");
+    if (keeps_log) log_.push_back(text);
+    if (!established_ && event == "pusher:connection_established") {
+        socket_id_ = field(read_json_object(field(object, "data")), "socket_id");
+        established_ = true;
+        return;
+    }
+    if (event == "pusher:error" || event == "pusher:subscription_error") {
+        ++errors_;
+        sim_check(!scene_.calm || rude, "has no fault to find with clients that behave: " + text);
+        return;
+    }
+    sim_check(established_, "says pusher:connection_established first");
+    if (event == "pusher:pong") {
+        ++pongs_;
+    } else if (event == "pusher_internal:subscription_succeeded") {
+        SimSubscription& subscription = channels_[field(object, "channel")];
+        sim_check(subscription.state != SimSubscription::State::out || subscription.hasty, "confirms only what was asked for");
+        if (subscription.state == SimSubscription::State::asked) subscription.state = SimSubscription::State::in;
+        subscription.confirmed();
+    } else {
+        sim_check(event == "event" || event == "client-event", "relays events under their own names");
+        delivered(field(object, "channel"), field(object, "data"), false);
+    }
+}
+
+void SimClient::delivered(const std::string& channel, std::string_view data, bool json) {
+    const std::uint64_t number = SimModel::number_in(data);
+    const Publication& publication = scene_.model.at(number);
+    sim_check(json ? data == json_string(publication.data) : data == publication.data, "delivers data byte for byte");
+    scene_.gaps += channels_[channel].received(scene_.model, channel, id_, number);
+    ++scene_.deliveries;
+    numbers_.push_back(number);
+}
+
+void SimClient::say(std::string_view json) {
+    if (fragment_bytes_ == 0 || json.size() <= fragment_bytes_) {
+        out_ += client_frame(opcode::kText, json);
+        return;
+    }
+    for (std::size_t at = 0; at < json.size(); at += fragment_bytes_) {
+        const std::string_view piece = json.substr(at, fragment_bytes_);
+        out_ += client_frame(at == 0 ? opcode::kText : opcode::kContinuation, piece, at + piece.size() == json.size());
+        if (at == 0) out_ += client_frame(opcode::kPong, "between fragments");
+    }
+}
+
+void SimClient::subscribe(const std::string& channel) {
+    channels_[channel].state = SimSubscription::State::asked;
+    ++channels_[channel].asked;
+    std::string json = R"({"event":"pusher:subscribe","data":{"channel":)" + json_string(channel);
+    if (channel.starts_with("private-"))
+        json += ",\"auth\":\"key:" + crypto::hmac_sha256_hex(kSimAppSecret, {socket_id_, ":", channel}) + "\"";
+    say(json + "}}");
+}
+
+void SimClient::unsubscribe(const std::string& channel) {
+    SimSubscription& subscription = channels_[channel];
+    if (subscription.state == SimSubscription::State::asked) subscription.hasty = true;
+    subscription.state = SimSubscription::State::leaving;
+    say(R"({"event":"pusher:unsubscribe","data":{"channel":)" + json_string(channel) + "}}");
+}
+
+void SimClient::client_event(const std::string& channel, std::string_view padding) {
+    Publication& publication = scene_.model.create(id_, {channel}, padding);
+    publication.excluded = id_;
+    say(R"({"event":"client-event","channel":)" + json_string(channel) + ",\"data\":" + json_string(publication.data) + "}");
+}
+
+void SimClient::ping() { out_ += client_frame(opcode::kPing, "are you there"); }
+
+void SimClient::pusher_ping() { say(R"({"event":"pusher:ping","data":{}})"); }
+
+void SimClient::close_with_frame(unsigned code) {
+    out_ += client_frame(opcode::kClose, code == 0 ? std::string() : close_payload(code));
+    close_sent_ = leaving_ = true;
+}
+
+void SimClient::finish() {
+    leaving_ = true;
+    connection_->finish();
+}
+
+void SimClient::reset() {
+    leaving_ = gone_ = true;
+    connection_->reset();
+}
+
+// ---- publishers
+
+std::string SimPublisher::describe(const Event& event, bool in_batch, Request& request) {
+    Publication& publication = scene_.model.create(id_, event.channels, event.padding);
+    publication.priority = event.priority;
+    request.numbers.push_back(publication.number);
+    std::string json = R"({"name":"event","data":)" + json_string(publication.data);
+    if (in_batch) {
+        json += ",\"channel\":" + json_string(event.channels.front());
+    } else {
+        json += ",\"channels\":[";
+        for (std::size_t i = 0; i < event.channels.size(); ++i) json += (i == 0 ? "" : ",") + json_string(event.channels[i]);
+        json += "]";
+    }
+    if (event.priority != Priority::normal) json.append(",\"priority\":\"").append(name_of(event.priority)).append("\"");
+    if (event.excluded != nullptr) {
+        publication.excluded = event.excluded->id();
+        json += ",\"socket_id\":" + json_string(event.excluded->socket_id());
+    }
+    return json + "}";
+}
+
+void SimPublisher::publish(const Event& event) {
+    Request request;
+    const std::string body = describe(event, false, request);
+    waiting_.push_back(std::move(request));
+    post("events", body);
+}
+
+void SimPublisher::batch(const std::vector<Event>& events) {
+    Request request;
+    std::string body = "{\"batch\":[";
+    for (std::size_t i = 0; i < events.size(); ++i) body += (i == 0 ? "" : ",") + describe(events[i], true, request);
+    waiting_.push_back(std::move(request));
+    post("batch_events", body + "]}");
+}
+
+void SimPublisher::misbehave(Seeded& dice) {
+    waiting_.push_back({{}, true});
+    switch (dice.below(4)) {
+        case 0: post("events", "{\"name\":\"event\"}"); break;
+        case 1: post("events", "not JSON"); break;
+        case 2: out_ += "POST /apps/app/events?auth_key=key HTTP/1.1\r\nHost: s\r\nContent-Length: 2\r\n\r\n{}"; break;
+        default: out_ += "GET /nowhere HTTP/1.1\r\nHost: s\r\n\r\n"; break;
+    }
+}
+
+void SimPublisher::post(std::string_view what, const std::string& body) {
+    std::string path = "/apps/";
+    path.append(kSimAppId).append("/").append(what);
+    std::string query = "auth_key=";
+    query.append(kSimAppKey).append("&auth_timestamp=").append(std::to_string(scene_.unix_seconds));
+    query.append("&auth_version=1.0&body_md5=").append(crypto::md5_hex(body));
+    const std::string sign = crypto::hmac_sha256_hex(kSimAppSecret, {"POST\n", path, "\n", query});
+    out_ += "POST " + path + "?" + query + "&auth_signature=" + sign +
+            " HTTP/1.1\r\nHost: spillway.test\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
+            "\r\n\r\n" + body;
+}
+
+void SimPublisher::write(std::size_t most) {
+    if (gone_ || out_.empty()) return;
+    out_.erase(0, connection_->send(std::string_view(out_).substr(0, most)));
+}
+
+void SimPublisher::read(std::size_t most) {
+    if (gone_) return;
+    http_.feed(connection_->read(most));
+    while (const auto answer = http_.next()) {
+        sim_check(!waiting_.empty() || answer->status == 408, "answers only what was asked");
+        statuses_.push_back(answer->status);
+        if (answer->status == 408) break;
+        const Request request = std::move(waiting_.front());
+        waiting_.pop_front();
+        if (request.bad) {
+            sim_check(answer->status >= 400 && answer->status < 500, "refuses bad requests");
+            continue;
+        }
+        // Signed long ago, by the clock on the wall.
+        const bool outdated = !scene_.calm && answer->status == 401 && answer->body.starts_with("auth_timestamp");
+        sim_check(answer->status == 200 || answer->status == 503 || outdated, "answers good publications with 200 or 503: " + answer->body);
+        for (const std::uint64_t number : request.numbers) {
+            if (answer->status == 200) {
+                scene_.model.acknowledged(number);
+            } else {
+                scene_.model.refused(number);
+            }
+        }
+    }
+    if (connection_->over()) depart();
+}
+
+void SimPublisher::depart() {
+    if (gone_) return;
+    connection_->close();
+    gone_ = true;
+    for (const Request& request : waiting_)
+        for (const std::uint64_t number : request.numbers) scene_.model.at(number).fate = Publication::Fate::lost;
+}
+
+void SimPublisher::finish() { connection_->finish(); }
+
+void SimPublisher::reset() {
+    connection_->reset();
+    depart();
+}
+
+}  // namespace spillway::test

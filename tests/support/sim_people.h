@@ -1,0 +1,169 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// The people outside: Pusher and Feed clients that speak real bytes over a fake connection, and publishers that sign real
+// HTTP requests. They do one thing at a time, when told; what they receive they hold against the model.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fake_network.h"
+#include "seeded.h"
+#include "sim_model.h"
+#include "wire.h"
+
+namespace spillway::test {
+
+/// What the people know of the world.
+struct SimScene {
+    SimModel model;
+    std::size_t gaps = 0;         // messages that receivers found missing
+    std::size_t deliveries = 0;   // messages that receivers got
+    std::int64_t unix_seconds = 0;
+    bool calm = false;            // nothing goes wrong: errors and closes by the server are failures
+};
+
+inline constexpr std::string_view kSimAppId = "app";
+inline constexpr std::string_view kSimAppKey = "key";
+inline constexpr std::string_view kSimAppSecret = "secret";
+
+class SimClient {
+public:
+    enum class Kind : std::uint8_t { pusher, feed };
+
+    SimClient(SimScene& scene, std::uint64_t id, Kind kind, std::shared_ptr<FakeConnection> connection, std::string feed_channel = {});
+
+    // What it can be told.
+
+    /// Reads and understands up to `most` bytes.
+    void read(std::size_t most);
+    /// Puts up to `most` of its bytes on the wire.
+    void write(std::size_t most);
+    void subscribe(const std::string& channel);
+    void unsubscribe(const std::string& channel);
+    /// Sends a client event to a private channel it is in.
+    void client_event(const std::string& channel, std::string_view padding);
+    void ping();
+    void pusher_ping();
+    /// As it comes, for those who misbehave.
+    void send_raw(std::string_view bytes) { out_ += bytes; }
+    /// Cuts frames of text messages from now on into pieces of at most this many bytes; 0: not.
+    void fragment(std::size_t bytes) { fragment_bytes_ = bytes; }
+    void close_with_frame(unsigned code);
+    void finish();
+    void reset();
+    /// A text message.
+    void say(std::string_view json);
+
+    [[nodiscard]] std::uint64_t id() const { return id_; }
+    [[nodiscard]] Kind kind() const { return kind_; }
+    [[nodiscard]] const std::string& socket_id() const { return socket_id_; }
+    /// The handshake is done and it has not begun to leave.
+    [[nodiscard]] bool open() const { return established_ && !leaving_ && !gone_; }
+    [[nodiscard]] bool upgraded() const { return upgraded_; }
+    [[nodiscard]] bool leaving() const { return leaving_; }
+    [[nodiscard]] bool gone() const { return gone_; }
+    [[nodiscard]] bool idle() const { return gone_ || (out_.empty() && connection_->outbound.empty() && connection_->inbound.empty()); }
+    [[nodiscard]] std::size_t unsent() const { return out_.size(); }
+    [[nodiscard]] FakeConnection& connection() const { return *connection_; }
+    [[nodiscard]] SimSubscription& in(const std::string& channel) { return channels_[channel]; }
+    [[nodiscard]] std::map<std::string, SimSubscription>& channels() { return channels_; }
+    [[nodiscard]] int close_code() const { return close_code_; }
+    [[nodiscard]] int status() const { return status_; }
+    [[nodiscard]] std::size_t errors() const { return errors_; }
+    [[nodiscard]] std::size_t pongs() const { return pongs_; }
+    [[nodiscard]] const std::vector<std::string>& log() const { return log_; }
+    /// Publications received, in order of arrival.
+    [[nodiscard]] const std::vector<std::uint64_t>& numbers() const { return numbers_; }
+
+    std::size_t reads_at_once = 4096;  // bytes; 0 = it has stopped reading
+    bool rude = false;                 // errors and being closed is what it gets
+    bool keeps_log = false;
+
+private:
+    void understand_http();
+    void understand_frames();
+    void understand(const ServerFrame& frame);
+    void message(const std::string& text);
+    void delivered(const std::string& channel, std::string_view data, bool json);
+    void depart();
+
+    SimScene& scene_;
+    std::uint64_t id_;
+    Kind kind_;
+    std::shared_ptr<FakeConnection> connection_;
+    std::string feed_channel_;
+    std::string out_;
+    HttpReader http_;
+    FrameReader frames_;
+    bool upgraded_ = false;
+    bool established_ = false;
+    bool leaving_ = false;
+    bool gone_ = false;
+    bool close_sent_ = false;
+    int close_code_ = -1;   // the server's; -1 = no close frame came
+    int status_ = 0;
+    std::size_t errors_ = 0;
+    std::size_t pongs_ = 0;
+    std::size_t fragment_bytes_ = 0;
+    std::string socket_id_;
+    std::map<std::string, SimSubscription> channels_;
+    std::vector<std::string> log_;
+    std::vector<std::uint64_t> numbers_;
+};
+
+class SimPublisher {
+public:
+    struct Event {
+        std::vector<std::string> channels;
+        std::string padding;
+        Priority priority = Priority::normal;
+        const SimClient* excluded = nullptr;
+    };
+
+    SimPublisher(SimScene& scene, std::uint64_t id, std::shared_ptr<FakeConnection> connection)
+        : scene_(scene), id_(id), connection_(std::move(connection)) {}
+
+    void publish(const Event& event);
+    void batch(const std::vector<Event>& events);
+    /// A request whose answer is some error.
+    void misbehave(Seeded& dice);
+    void read(std::size_t most);
+    void write(std::size_t most);
+    void finish();
+    void reset();
+
+    [[nodiscard]] std::uint64_t id() const { return id_; }
+    [[nodiscard]] std::size_t unanswered() const { return waiting_.size(); }
+    [[nodiscard]] bool gone() const { return gone_; }
+    [[nodiscard]] bool idle() const { return gone_ || (out_.empty() && connection_->outbound.empty() && connection_->inbound.empty()); }
+    [[nodiscard]] FakeConnection& connection() const { return *connection_; }
+    [[nodiscard]] const std::vector<int>& statuses() const { return statuses_; }
+
+private:
+    struct Request {
+        std::vector<std::uint64_t> numbers;
+        bool bad = false;
+    };
+    std::string describe(const Event& event, bool in_batch, Request& request);
+    void post(std::string_view what, const std::string& body);
+    void depart();
+
+    SimScene& scene_;
+    std::uint64_t id_;
+    std::shared_ptr<FakeConnection> connection_;
+    std::string out_;
+    HttpReader http_;
+    std::deque<Request> waiting_;
+    std::vector<int> statuses_;
+    bool gone_ = false;
+};
+
+}  // namespace spillway::test

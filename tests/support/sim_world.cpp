@@ -1,0 +1,435 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+#include "sim_world.h"
+
+#include <algorithm>
+#include <exception>
+
+#include "pubsub/channel_key.h"
+
+namespace spillway::test {
+
+using server::Client;
+using std::chrono::milliseconds;
+
+namespace {
+
+Config with_app(Config config) {
+    AppConfig app;
+    app.id = kSimAppId;
+    app.key = kSimAppKey;
+    app.secret = kSimAppSecret;
+    app.client_events = true;
+    app.client_events_per_second = 0;
+    config.apps = {app};
+    return config;
+}
+
+}  // namespace
+
+SimWorld::SimWorld(const SimOptions& options)
+    : options_(options),
+      dice_(options.seed ^ 0x5EED),
+      config_(with_app(options.config)),
+      apps_(config_.apps),
+      quotas_(1),
+      mesh_(options.cores, options.mesh_capacity),
+      ops_(config_, quotas_, "simulated"),
+      control_(mesh_, mesh_.control()) {
+    clock.per_reading = options.per_reading;
+    scene.calm = options.calm;
+    for (std::size_t i = 0; i < options.cores; ++i) {
+        auto node = std::make_unique<Node>();
+        node->ring = std::make_unique<FakeRing>(network, options.ring, dice_.next());
+        node->ring->faults = options.faults;
+        node->ring->batches = true;
+        node->random = std::make_unique<FakeRandom>(dice_.next());
+        node->listener = network.listen();
+        mesh_.set_sleeper(static_cast<CoreId>(i), node->ring.get());
+        ops_.watch(node->stats);
+        nodes_.push_back(std::move(node));
+    }
+    for (std::size_t i = 0; i < options.cores; ++i) {
+        Node& node = *nodes_[i];
+        node.core = std::make_unique<server::Core>(server::CoreSetup{
+            static_cast<CoreId>(i), config_, apps_, quotas_, mesh_, *node.ring, clock, *node.random, node.stats, ops_,
+            node.listener, -1, 1U << 12, options.send_batch});
+        node.core->home.set_witness(this);
+        node.core->begin();
+    }
+    for (std::size_t i = 0; i < options.channels; ++i)
+        channels_.push_back((i % 3 == 2 ? "private-" : "room-") + std::to_string(i));
+}
+
+SimWorld::~SimWorld() {
+    if (std::uncaught_exceptions() != 0) abandon();
+}
+
+// ---- the server
+
+void SimWorld::turn(std::size_t i) {
+    Node& node = *nodes_[i];
+    if (node.core->stopped()) return;
+    if (node.asleep) {
+        node.ring->progress();
+        if (!node.ring->rouses() && clock.peek() < node.wakes) return;
+        node.ring->wait({});
+        node.core->port.awake();
+        node.asleep = false;
+    }
+    const base::Duration rest = node.core->turn();
+    if (node.core->stopped()) return;
+    if (rest == base::Duration::zero() || !node.core->port.may_sleep()) {
+        node.ring->wait({});
+        return;
+    }
+    node.ring->submit();  // wait() hands over first, then sleeps
+    node.asleep = true;
+    node.wakes = clock.peek() + rest;
+    note(node.ring->trace());
+}
+
+std::size_t SimWorld::home_of(std::string_view channel) const {
+    return pubsub::home_core(pubsub::channel_key(0, channel), mesh_.cores());
+}
+
+std::string SimWorld::channel_at(std::size_t core, std::size_t n, std::string_view prefix) const {
+    for (std::size_t i = 0;; ++i) {
+        std::string name = std::string(prefix) + std::to_string(i);
+        if (home_of(name) == core && n-- == 0) return name;
+    }
+}
+
+void SimWorld::signal(server::Signal::What what) {
+    for (std::size_t i = 0; i < cores(); ++i) control_.send(static_cast<CoreId>(i), server::Signal{what});
+    control_.flush();
+}
+
+std::size_t SimWorld::drained() {
+    control_.drain(1024, [this](CoreId, const server::Envelope& envelope) {
+        drained_ += std::holds_alternative<server::Signal>(envelope) ? 1 : 0;
+    });
+    control_.flush();
+    return drained_;
+}
+
+Client* SimWorld::find(const FakeConnection& connection) {
+    if (connection.fd < 0) return nullptr;
+    Client* found = nullptr;
+    for (auto& node : nodes_)
+        node->core->clients.for_each([&](std::uint32_t, Client& client) {
+            if (client.fd == connection.fd) found = &client;
+        });
+    return found;
+}
+
+std::uint64_t SimWorld::dropped(DropReason reason) {
+    return sum([reason](const server::Stats& stats) {
+        std::uint64_t total = 0;
+        for (const auto& counter : stats.dropped[static_cast<std::size_t>(reason)]) total += counter.value();
+        return total;
+    });
+}
+
+void SimWorld::joined(CoreId from, LocalChannelId local, std::uint64_t packed) {
+    server::Core& subscribing = core(from);
+    const pubsub::LocalChannel* channel = subscribing.channels.get(local);
+    sim_check(channel != nullptr, "keeps a channel open while a join is under way");
+    const std::size_t place = scene.model.order(channel->name).size();
+    const Client* client = subscribing.find(packed);
+    if (client == nullptr) return;
+    const FakeConnection* connection = network.connection(client->fd);
+    const auto person = by_connection_.find(connection);
+    if (person != by_connection_.end()) person->second->in(channel->name).joined(place);
+}
+
+// ---- the people
+
+SimClient& SimWorld::connect(std::size_t core, SimClient::Kind kind, const std::string& feed_channel, std::size_t window) {
+    auto connection = network.connect(nodes_[core]->listener, window != 0 ? window : options_.window);
+    clients_.push_back(std::make_unique<SimClient>(scene, next_id_++, kind, connection, feed_channel));
+    by_connection_[connection.get()] = clients_.back().get();
+    return *clients_.back();
+}
+
+SimPublisher& SimWorld::connect_publisher(std::size_t core) {
+    scene.unix_seconds = clock.unix_seconds();
+    publishers_.push_back(
+        std::make_unique<SimPublisher>(scene, next_id_++, network.connect(nodes_[core]->listener, options_.window)));
+    return *publishers_.back();
+}
+
+SimClient& SimWorld::subscriber(std::size_t core, const std::vector<std::string>& channels, std::size_t window) {
+    SimClient& client = connect(core, SimClient::Kind::pusher, {}, window);
+    settle();
+    sim_check(client.open(), "takes a new client");
+    for (const auto& channel : channels) client.subscribe(channel);
+    settle();
+    for (const auto& channel : channels)
+        sim_check(client.in(channel).state == SimSubscription::State::in, "subscribes a new client");
+    return client;
+}
+
+void SimWorld::everybody_acts(const SimClient* sleeper) {
+    scene.unix_seconds = clock.unix_seconds();
+    for (auto& client : clients_) {
+        client->write(1 << 20);
+        if (client.get() != sleeper) client->read(1 << 20);
+    }
+    for (auto& publisher : publishers_) {
+        publisher->write(1 << 20);
+        publisher->read(1 << 20);
+    }
+}
+
+std::string SimWorld::describe(const FakeConnection& connection) {
+    std::string text = " (fd " + std::to_string(connection.fd) + ", to server " + std::to_string(connection.inbound.size()) +
+                       ", to peer " + std::to_string(connection.outbound.size());
+    if (const Client* c = find(connection)) {
+        text += ", state " + std::to_string(static_cast<int>(c->state)) + ", kind " + std::to_string(static_cast<int>(c->kind));
+        const std::pair<const char*, bool> flags[] = {
+            {"dirty", c->dirty},       {"sending", c->sending}, {"armed", c->recv_armed},      {"paused", c->paused},
+            {"awaiting", c->awaiting}, {"out", c->out != nullptr}, {"cancelling", c->recv_cancelling}, {"starved", c->starved},
+            {"over", c->input_over},   {"doomed", c->doomed}, {"held", c->held_input != nullptr}, {"http", c->http != nullptr}};
+        for (const auto& [name, set] : flags)
+            if (set) text.append(" ").append(name);
+    }
+    return text + ")";
+}
+
+/// What still moves, in words; empty when nothing does.
+std::string SimWorld::unrest(const SimClient* sleeper) {
+    for (auto& client : clients_)
+        if (client.get() != sleeper && !client->idle()) return "a client's bytes" + describe(client->connection());
+    for (auto& publisher : publishers_) {
+        if (!publisher->idle()) return "a publisher's bytes" + describe(publisher->connection());
+        if (!publisher->gone() && publisher->unanswered() != 0) return "a publication without an answer" + describe(publisher->connection());
+    }
+    if (sum([](const server::Stats& s) { return s.broadcast_sent.value() - s.broadcast_taken.value(); }) != 0) return "broadcasts in the mesh";
+    for (auto& node : nodes_) {
+        server::Core& c = *node->core;
+        if (c.home.waiting()) return "publications without a place";
+        if (c.port.outbox_waiting() || !c.port.inbox_empty()) return "the mesh";
+        if (c.fanout.busy()) return "the fan-out";
+        if (c.life.paused() != 0) return "a paused client";
+        if (!c.stopped() && !node->asleep) return "a core that does not sleep";
+        if (node->ring->rouses() || node->ring->has_late()) return "completions";
+        std::string moving;
+        c.clients.for_each([&](std::uint32_t, Client& client) {
+            if (client.out != nullptr || client.state != server::ClientState::open) moving = describe(*network.connection(client.fd));
+        });
+        if (sleeper == nullptr && !moving.empty()) return "a connection of the server's" + moving;
+    }
+    return {};
+}
+
+void SimWorld::settle_until_quiet(const SimClient* sleeper) {
+    constexpr milliseconds kBound{10'000};
+    const base::Instant limit = clock.peek() + kBound;
+    int still = 0;
+    for (int round = 0;; ++round) {
+        for (std::size_t i = 0; i < cores(); ++i) {
+            nodes_[i]->stalled_until = 0;
+            for (int turns = 0; turns < 4; ++turns) turn(i);
+            check();
+        }
+        everybody_acts(sleeper);
+        const std::string moving = unrest(sleeper);
+        still = moving.empty() ? still + 1 : 0;
+        if (still == 3) return;
+        clock.advance(round < 1000 ? milliseconds{1} : milliseconds{10});
+        sim_check(clock.peek() < limit, "comes to rest within ten seconds when nothing goes wrong any more; there is still " + moving);
+    }
+}
+
+void SimWorld::settle() { settle_until_quiet(nullptr); }
+void SimWorld::settle_but(const SimClient& sleeper) { settle_until_quiet(&sleeper); }
+
+// ---- checks
+
+std::uint64_t SimWorld::queued(server::Core& core) {
+    std::uint64_t total = 0;
+    core.clients.for_each([&](std::uint32_t, Client& client) {
+        if (client.out == nullptr) return;
+        for (std::size_t i = 0; i < client.out->queue.size(); ++i) total += client.out->queue.at(i).channel.is_none() ? 0 : 1;
+    });
+    return total;
+}
+
+std::uint64_t SimWorld::owed(server::Core& core) {
+    std::uint64_t total = 0;
+    core.channels.for_each([&](pubsub::LocalChannel& channel) {
+        for (std::uint32_t i = 0; i < channel.subscribers.size(); ++i)
+            if (!channel.subscribers[i].is_gone())
+                pubsub::LocalChannels::for_each_owed(channel, i, [&](const pubsub::Held*) { ++total; });
+    });
+    return total;
+}
+
+void SimWorld::check_books() {
+    for (auto& node : nodes_) {
+        const server::Stats& s = node->stats;
+        std::uint64_t gone = s.deliveries.value() + s.excluded.value();
+        for (const auto& reason : s.dropped)
+            for (const auto& counter : reason) gone += counter.value();
+        sim_check(s.broadcast_taken.value() == gone + queued(*node->core) + owed(*node->core),
+                  "conserves messages: taken = delivered + dropped + excluded + queued + owed");
+    }
+}
+
+void SimWorld::check_bounds() {
+    std::size_t subscriptions = 0;
+    for (auto& node : nodes_) {
+        node->core->clients.for_each([&](std::uint32_t, Client& client) {
+            subscriptions += client.subscriptions.size();
+            if (client.out == nullptr) return;
+            sim_check(client.out->queue.size() <= config_.queue_messages + 1, "bounds the messages that wait for a client");
+            sim_check(client.out->queue.bytes() <= config_.queue_bytes + options_.padding_max * 2 + 1024,
+                      "bounds the bytes that wait for a client");
+        });
+    }
+    for (auto& node : nodes_)
+        sim_check(node->core->port.outbox_size() <= 64 + mesh_.capacity() * cores() + 2 * subscriptions + 2 * options_.clients,
+                  "keeps outboxes small");
+}
+
+void SimWorld::check_sleepers() {
+    for (auto& node : nodes_)
+        if (node->asleep) sim_check(node->core->port.inbox_empty() || node->ring->woken(), "wakes a sleeping core for what it sends");
+}
+
+void SimWorld::observe_leaves() {
+    for (auto& person : clients_) {
+        if (person->gone()) continue;
+        const Client* client = nullptr;
+        bool looked = false;
+        for (auto& [name, subscription] : person->channels()) {
+            if (subscription.state != SimSubscription::State::leaving || !subscription.placed()) continue;
+            if (!looked) client = find(person->connection());
+            looked = true;
+            if (client == nullptr) break;
+            server::Core& owner = core(ClientId::unpack(client->id).core);
+            const LocalChannelId id = owner.channels.find(pubsub::channel_key(0, name));
+            if (!id.is_none() && client->subscriptions.find(id) != server::SubscriptionList::kNone) continue;
+            subscription.seen_out(scene.model.order(name).size());
+            subscription.state = SimSubscription::State::out;
+        }
+    }
+}
+
+void SimWorld::check() {
+    for (auto& node : nodes_)
+        if (!node->core->stopped()) node->core->check_invariants();
+    check_books();
+    check_bounds();
+    check_sleepers();
+    observe_leaves();
+}
+
+void SimWorld::check_rest() {
+    std::size_t missing = 0;
+    for (auto& person : clients_) {
+        if (!person->open() || person->rude) continue;
+        for (auto& [name, subscription] : person->channels()) {
+            if (subscription.state == SimSubscription::State::out) continue;
+            sim_check(subscription.state == SimSubscription::State::in, "answers every subscribe and unsubscribe");
+            missing += subscription.missing_at_end(scene.model, name, person->id());
+        }
+    }
+    const std::uint64_t drops = dropped(DropReason::queue_threshold) + dropped(DropReason::displaced) +
+                                dropped(DropReason::conflated) + dropped(DropReason::queue_full) + dropped(DropReason::memory);
+    sim_check(scene.gaps + missing <= drops, "counts every message that somebody misses");
+    if (options_.calm) sim_check(drops == 0, "drops nothing when nothing goes wrong and queues have room");
+    for (auto& node : nodes_) {
+        const auto held = node->core->holds.in_use();
+        sim_check(held == 0, "holds no message when nothing waits");
+        sim_check(node->core->blocks.blocks_live() == 0, "has every block back when nothing waits");
+    }
+}
+
+void SimWorld::check_service() {
+    SimClient& fresh = connect(dice_.below(cores()), SimClient::Kind::pusher, {}, 1 << 20);
+    settle();
+    sim_check(fresh.open(), "serves a new client when everything is over");
+    for (const auto& channel : channels_) {
+        fresh.subscribe(channel);
+        settle();
+    }
+    SimPublisher& publisher = connect_publisher(dice_.below(cores()));
+    for (const auto& channel : channels_) {
+        publisher.publish({{channel}, "last", Priority::normal, nullptr});
+        settle();
+    }
+    for (const int status : publisher.statuses()) sim_check(status == 200, "takes a publication when everything is over");
+    sim_check(publisher.statuses().size() == channels_.size(), "answers every publication when everything is over");
+    for (const auto& channel : channels_)
+        sim_check(fresh.in(channel).deliveries == 1, "delivers when everything is over: " + channel + " " +
+                  std::to_string(fresh.in(channel).deliveries));
+    check_rest();
+}
+
+void SimWorld::send_everybody_off() {
+    if (options_.drain_under_load) {
+        for (auto& client : clients_) client->rude = true;  // it is sent away, which is no fault
+        scene.calm = false;
+    } else {
+        for (auto& client : clients_) {
+            if (client->gone()) continue;
+            switch (dice_.below(3)) {
+                case 0: client->upgraded() ? client->close_with_frame(1000) : client->finish(); break;
+                case 1: client->finish(); break;
+                default: client->reset(); break;
+            }
+        }
+        for (auto& publisher : publishers_) publisher->finish();
+        settle();
+    }
+    signal(server::Signal::What::drain);
+}
+
+void SimWorld::end() {
+    send_everybody_off();
+    const base::Instant limit = clock.peek() + config_.drain_timeout + milliseconds{5000};
+    while (drained() < cores()) {
+        sim_check(clock.peek() < limit, "drains within its deadline");
+        everybody_acts(nullptr);
+        for (std::size_t i = 0; i < cores(); ++i) {
+            turn(i);
+            check();
+        }
+        clock.advance(milliseconds{5});
+    }
+    for (int i = 0; i < 50; ++i) {  // blocks on their way home
+        for (std::size_t c = 0; c < cores(); ++c) turn(c);
+        clock.advance(milliseconds{10});
+    }
+    check();
+    check_nothing_left();
+    signal(server::Signal::What::stop);
+    for (int i = 0; i < 10; ++i)
+        for (std::size_t c = 0; c < cores(); ++c) turn(c);
+    for (auto& node : nodes_) sim_check(node->core->stopped(), "stops when it is told to");
+}
+
+void SimWorld::check_nothing_left() {
+    sim_check(network.open_connections() == 0, "closes every descriptor");
+    sim_check(network.accepted() == network.closed(), "closes every descriptor once");
+    sim_check(quotas_.clients.count() == 0 && quotas_.per_app[0].count() == 0, "gives every place of the quotas back");
+    sim_check(sum([](const server::Stats& s) { return s.broadcast_sent.value() - s.broadcast_taken.value(); }) == 0,
+              "takes everything out of the mesh");
+    for (auto& node : nodes_) {
+        server::Core& c = *node->core;
+        sim_check(c.clients.size() == 0, "frees every slot");
+        sim_check(c.channels.size() == 0 && c.home.channels().size() == 0, "closes every channel");
+        sim_check(c.blocks.blocks_live() == 0, "has every block back");
+        sim_check(c.holds.in_use() == 0, "holds no message");
+        sim_check(c.sender.outflows() == 0 && c.sender.queued_messages() == 0, "has every outflow back");
+        sim_check(c.http.exchanges() == 0, "has every exchange back");
+        sim_check(c.timers.size() == 0, "has no timer set");
+        sim_check(node->ring->at_rest(), "leaves no operation and no buffer with the ring");
+        for (const auto& gauge : node->stats.clients) sim_check(gauge.value() == 0, "counts its clients to zero");
+        sim_check(node->stats.subscriptions.value() == 0, "counts its subscriptions to zero");
+    }
+}
+
+}  // namespace spillway::test
