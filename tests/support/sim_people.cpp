@@ -202,6 +202,11 @@ void SimClient::reset() {
 
 // ---- publishers
 
+SimPublisher::SimPublisher(SimScene& scene, std::uint64_t id, std::shared_ptr<FakeConnection> connection, Mode mode)
+    : scene_(scene), id_(id), connection_(std::move(connection)), mode_(mode) {
+    if (mode == Mode::stream) upgrade();
+}
+
 std::string SimPublisher::describe(const Event& event, bool in_batch, Request& request) {
     Publication& publication = scene_.model.create(id_, event.channels, event.padding);
     publication.priority = event.priority;
@@ -238,6 +243,7 @@ void SimPublisher::batch(const std::vector<Event>& events) {
 }
 
 void SimPublisher::misbehave(Seeded& dice) {
+    if (mode_ == Mode::stream) return;
     waiting_.push_back({{}, true});
     switch (dice.below(4)) {
         case 0: post("events", "{\"name\":\"event\"}"); break;
@@ -247,14 +253,28 @@ void SimPublisher::misbehave(Seeded& dice) {
     }
 }
 
+std::string SimPublisher::sign(std::string_view method, const std::string& path, const std::string& query) const {
+    return path + "?" + query + "&auth_signature=" + crypto::hmac_sha256_hex(kSimAppSecret, {method, "\n", path, "\n", query});
+}
+
+void SimPublisher::upgrade() {
+    std::string query = "ack=3&auth_key=";
+    query.append(kSimAppKey).append("&auth_timestamp=").append(std::to_string(scene_.unix_seconds)).append("&auth_version=1.0");
+    out_ = upgrade_request(sign("GET", "/apps/app/publish", query));
+}
+
 void SimPublisher::post(std::string_view what, const std::string& body) {
+    if (mode_ == Mode::stream) {
+        ++said_;
+        out_ += client_frame(opcode::kText, body);
+        return;
+    }
     std::string path = "/apps/";
     path.append(kSimAppId).append("/").append(what);
     std::string query = "auth_key=";
     query.append(kSimAppKey).append("&auth_timestamp=").append(std::to_string(scene_.unix_seconds));
     query.append("&auth_version=1.0&body_md5=").append(crypto::md5_hex(body));
-    const std::string sign = crypto::hmac_sha256_hex(kSimAppSecret, {"POST\n", path, "\n", query});
-    out_ += "POST " + path + "?" + query + "&auth_signature=" + sign +
+    out_ += "POST " + sign("POST", path, query) +
             " HTTP/1.1\r\nHost: spillway.test\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
             "\r\n\r\n" + body;
 }
@@ -266,29 +286,69 @@ void SimPublisher::write(std::size_t most) {
 
 void SimPublisher::read(std::size_t most) {
     if (gone_) return;
-    http_.feed(connection_->read(most));
-    while (const auto answer = http_.next()) {
-        sim_check(!waiting_.empty() || answer->status == 408, "answers only what was asked");
-        statuses_.push_back(answer->status);
-        if (answer->status == 408) break;
-        const Request request = std::move(waiting_.front());
-        waiting_.pop_front();
-        if (request.bad) {
-            sim_check(answer->status >= 400 && answer->status < 500, "refuses bad requests");
-            continue;
-        }
-        // Signed long ago, by the clock on the wall.
-        const bool outdated = !scene_.calm && answer->status == 401 && answer->body.starts_with("auth_timestamp");
-        sim_check(answer->status == 200 || answer->status == 503 || outdated, "answers good publications with 200 or 503: " + answer->body);
-        for (const std::uint64_t number : request.numbers) {
-            if (answer->status == 200) {
-                scene_.model.acknowledged(number);
-            } else {
-                scene_.model.refused(number);
-            }
+    const std::string bytes = connection_->read(most);
+    if (upgraded_) {
+        frames_.feed(bytes);
+    } else {
+        http_.feed(bytes);
+        while (const auto answer = http_.next()) answered(*answer);
+    }
+    if (upgraded_) understand_frames();
+    if (connection_->over()) depart();
+}
+
+void SimPublisher::answered(const HttpAnswer& answer) {
+    statuses_.push_back(answer.status);
+    // Signed long ago, by the clock on the wall; or the request took too long to come.
+    const bool outdated = !scene_.calm && ((answer.status == 401 && answer.body.starts_with("auth_timestamp")) || answer.status == 408);
+    if (mode_ == Mode::stream) {
+        sim_check(answer.status == 101 || outdated, "upgrades publishers");
+        upgraded_ = answer.status == 101;
+        if (upgraded_) frames_.feed(http_.take_rest());
+        return;
+    }
+    sim_check(!waiting_.empty() || outdated, "answers only what was asked");
+    if (answer.status == 408) return;
+    const Request request = std::move(waiting_.front());
+    waiting_.pop_front();
+    if (request.bad) {
+        sim_check(answer.status >= 400 && answer.status < 500, "refuses bad requests");
+        return;
+    }
+    sim_check(answer.status == 200 || answer.status == 503 || outdated, "answers good publications with 200 or 503: " + answer.body);
+    for (const std::uint64_t number : request.numbers) {
+        if (answer.status == 200) {
+            scene_.model.acknowledged(number);
+        } else {
+            scene_.model.refused(number);
         }
     }
-    if (connection_->over()) depart();
+}
+
+void SimPublisher::understand_frames() {
+    while (const auto frame = frames_.next()) {
+        if (frame->opcode == opcode::kPing) out_ += client_frame(opcode::kPong, frame->payload);
+        if (frame->opcode == opcode::kClose) {
+            sim_check(!scene_.calm, "closes no publisher that behaves");
+            out_ += client_frame(opcode::kClose, frame->payload);
+        }
+        if (frame->opcode != opcode::kText) continue;
+        const JsonObject object = read_json_object(frame->payload);
+        sim_check(object.contains("ack"), "takes every good message of a publisher: " + frame->payload);
+        acknowledged_ += 3;
+        sim_check(field(object, "ack") == std::to_string(acknowledged_) && acknowledged_ <= said_, "acknowledges every third message once");
+    }
+}
+
+std::size_t SimPublisher::unanswered() {
+    if (mode_ == Mode::requests) return waiting_.size();
+    std::erase_if(waiting_, [this](const Request& request) {
+        return std::ranges::all_of(request.numbers, [this](std::uint64_t number) {
+            const Publication& publication = scene_.model.at(number);
+            return publication.sequenced == publication.channels.size();
+        });
+    });
+    return waiting_.size();
 }
 
 void SimPublisher::depart() {

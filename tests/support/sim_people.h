@@ -128,8 +128,10 @@ public:
         const SimClient* excluded = nullptr;
     };
 
-    SimPublisher(SimScene& scene, std::uint64_t id, std::shared_ptr<FakeConnection> connection)
-        : scene_(scene), id_(id), connection_(std::move(connection)) {}
+    /// By requests, each answered; or by a stream of messages over a publisher WebSocket, which are never refused.
+    enum class Mode : std::uint8_t { requests, stream };
+
+    SimPublisher(SimScene& scene, std::uint64_t id, std::shared_ptr<FakeConnection> connection, Mode mode = Mode::requests);
 
     void publish(const Event& event);
     void batch(const std::vector<Event>& events);
@@ -141,7 +143,10 @@ public:
     void reset();
 
     [[nodiscard]] std::uint64_t id() const { return id_; }
-    [[nodiscard]] std::size_t unanswered() const { return waiting_.size(); }
+    /// Requests that wait for an answer, or messages that are not in the order of all their channels yet.
+    [[nodiscard]] std::size_t unanswered();
+    [[nodiscard]] Mode mode() const { return mode_; }
+    [[nodiscard]] std::uint64_t acknowledged() const { return acknowledged_; }
     [[nodiscard]] bool gone() const { return gone_; }
     [[nodiscard]] bool idle() const { return gone_ || (out_.empty() && connection_->outbound.empty() && connection_->inbound.empty()); }
     [[nodiscard]] FakeConnection& connection() const { return *connection_; }
@@ -153,15 +158,24 @@ private:
         bool bad = false;
     };
     std::string describe(const Event& event, bool in_batch, Request& request);
+    [[nodiscard]] std::string sign(std::string_view method, const std::string& path, const std::string& query) const;
     void post(std::string_view what, const std::string& body);
+    void upgrade();
+    void answered(const HttpAnswer& answer);
+    void understand_frames();
     void depart();
 
     SimScene& scene_;
     std::uint64_t id_;
     std::shared_ptr<FakeConnection> connection_;
+    Mode mode_;
     std::string out_;
     HttpReader http_;
-    std::deque<Request> waiting_;
+    FrameReader frames_;
+    bool upgraded_ = false;
+    std::uint64_t said_ = 0;          // messages of the stream
+    std::uint64_t acknowledged_ = 0;
+    std::deque<Request> waiting_;     // without an answer; of a stream those that are not everywhere in order
     std::vector<int> statuses_;
     bool gone_ = false;
 };

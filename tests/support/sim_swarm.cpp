@@ -105,7 +105,7 @@ SimOptions draw_circumstances(std::uint64_t seed) {
 
 void SimWorld::play() {
     for (std::size_t i = 0; i < options_.clients; ++i) spawn_client();
-    for (std::size_t i = 0; i < options_.publishers; ++i) connect_publisher(dice_.below(cores()));
+    for (std::size_t i = 0; i < options_.publishers; ++i) spawn_publisher();
     while (steps_ < options_.steps) step();
     calming_ = true;
     for (auto& node : nodes_) node->ring->faults = {};
@@ -169,7 +169,7 @@ void SimWorld::replace_departed() {
     const std::size_t gone = std::erase_if(clients_, departed);
     const std::size_t publishers_gone = std::erase_if(publishers_, departed);
     for (std::size_t i = 0; i < gone; ++i) spawn_client();
-    for (std::size_t i = 0; i < publishers_gone; ++i) connect_publisher(dice_.below(cores()));
+    for (std::size_t i = 0; i < publishers_gone; ++i) spawn_publisher();
 }
 
 void SimWorld::spawn_client() {
@@ -209,6 +209,11 @@ std::string SimWorld::summary() {
     return text;
 }
 
+void SimWorld::spawn_publisher() {
+    const bool stream = dice_.chance(300);
+    connect_publisher(dice_.below(cores()), stream ? SimPublisher::Mode::stream : SimPublisher::Mode::requests);
+}
+
 // ---- one person's step
 
 std::string SimWorld::any_channel() { return channels_[dice_.below(channels_.size())]; }
@@ -242,7 +247,7 @@ void SimWorld::step_publisher(SimPublisher& publisher) {
     if (publisher.gone()) return;
     switch (dice_.below(5)) {
         case 0:
-            if (publisher.unanswered() >= 3) break;
+            if (publisher.unanswered() >= (publisher.mode() == SimPublisher::Mode::stream ? 30 : 3)) break;
             if (!options_.calm && dice_.chance(20)) {
                 publisher.misbehave(dice_);
             } else if (options_.mesh_capacity > 8 && dice_.chance(200)) {

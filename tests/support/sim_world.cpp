@@ -152,10 +152,10 @@ SimClient& SimWorld::connect(std::size_t core, SimClient::Kind kind, const std::
     return *clients_.back();
 }
 
-SimPublisher& SimWorld::connect_publisher(std::size_t core) {
+SimPublisher& SimWorld::connect_publisher(std::size_t core, SimPublisher::Mode mode) {
     scene.unix_seconds = clock.unix_seconds();
     publishers_.push_back(
-        std::make_unique<SimPublisher>(scene, next_id_++, network.connect(nodes_[core]->listener, options_.window)));
+        std::make_unique<SimPublisher>(scene, next_id_++, network.connect(nodes_[core]->listener, options_.window), mode));
     return *publishers_.back();
 }
 

@@ -99,7 +99,7 @@ public:
 
     SimClient& connect(std::size_t core, SimClient::Kind kind = SimClient::Kind::pusher, const std::string& feed_channel = {},
                        std::size_t window = 0);
-    SimPublisher& connect_publisher(std::size_t core);
+    SimPublisher& connect_publisher(std::size_t core, SimPublisher::Mode mode = SimPublisher::Mode::requests);
     /// Everybody writes and reads all there is, and all cores turn, until nothing moves any more.
     void settle();
     /// The same with this client's reading left out.
@@ -161,6 +161,7 @@ private:
     void step_fate();
     void replace_departed();
     void spawn_client();
+    void spawn_publisher();
     [[nodiscard]] std::string any_channel();
     [[nodiscard]] std::string padding();
     [[nodiscard]] SimPublisher::Event any_event(std::size_t channels_max);
