@@ -44,17 +44,17 @@ enum class LogFormat : std::uint8_t { text, json };
 
 /// Everything `spillway serve` needs to know, after flags, environment and file were merged.
 struct Config {
-    std::string host;  // empty = 127.0.0.1 while no app is configured, else 0.0.0.0
+    std::string host;           // empty = 127.0.0.1 while no app is configured, else 0.0.0.0
     std::uint16_t port = 6001;  // 0 = any free port, printed
     std::string metrics_host = "127.0.0.1";
     std::uint16_t metrics_port = 9601;
-    std::vector<unsigned> cpus;   // CPUs to pin one core each to; empty = `cores`, or all available
-    unsigned cores = 0;           // 0 = one per available CPU
-    std::vector<AppConfig> apps;  // never empty after loading: the development app stands in
-    bool development_app = false; // the stand-in is in force
+    std::vector<unsigned> cpus;    // CPUs to pin one core each to; empty = `cores`, or all available
+    unsigned cores = 0;            // 0 = one per available CPU
+    std::vector<AppConfig> apps;   // never empty after loading: the development app stands in
+    bool development_app = false;  // the stand-in is in force
     std::string path_prefix;
 
-    std::uint64_t max_clients = 0;  // 0 = none of our own
+    std::uint64_t max_clients = 0;    // 0 = none of our own
     bool max_clients_derived = true;  // true: derive from the descriptor limit at start
 
     std::uint64_t queue_messages = 1024;

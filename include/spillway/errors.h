@@ -13,32 +13,32 @@ namespace spillway {
 
 /// Why a client was closed, whoever began it.
 enum class CloseReason : std::uint8_t {
-    peer_closed,        // close frame or end of input from the peer
-    peer_reset,         // ECONNRESET, EPIPE and kin
-    protocol_error,     // RFC 6455 violation, bad UTF-8, bad HTTP
+    peer_closed,     // close frame or end of input from the peer
+    peer_reset,      // ECONNRESET, EPIPE and kin
+    protocol_error,  // RFC 6455 violation, bad UTF-8, bad HTTP
     message_too_big,
-    policy,             // Pusher 4000-4099 and kin: unknown app, quota, unauthorised
+    policy,  // Pusher 4000-4099 and kin: unknown app, quota, unauthorised
     handshake_timeout,
     pong_timeout,
     read_timeout,
     write_timeout,
     queue_full,
-    over_capacity,      // 4100
+    over_capacity,  // 4100
     drain,
-    finished,           // an HTTP exchange that ended as it should
-    internal,           // a fault of ours
+    finished,  // an HTTP exchange that ended as it should
+    internal,  // a fault of ours
 };
 inline constexpr std::size_t kCloseReasons = 14;
 
 /// Why one delivery (one message to one subscriber) did not happen.
 enum class DropReason : std::uint8_t {
-    queue_threshold,    // the client's queue was over the threshold of the message's priority
-    queue_full,         // at 100 %: the client is closed for it as well
-    displaced,          // drop-oldest made room for a newer one
-    conflated,          // replaced by a newer message of the same channel and event
-    memory,             // global budget
-    client_closed,      // was queued or under way when its client ended
-    unsubscribed,       // was queued when its client left the channel
+    queue_threshold,  // the client's queue was over the threshold of the message's priority
+    queue_full,       // at 100 %: the client is closed for it as well
+    displaced,        // drop-oldest made room for a newer one
+    conflated,        // replaced by a newer message of the same channel and event
+    memory,           // global budget
+    client_closed,    // was queued or under way when its client ended
+    unsubscribed,     // was queued when its client left the channel
 };
 inline constexpr std::size_t kDropReasons = 7;
 
@@ -50,8 +50,9 @@ enum class OverflowPolicy : std::uint8_t { drop_newest, drop_oldest, conflate, d
 
 [[nodiscard]] constexpr std::string_view to_string(CloseReason r) {
     constexpr std::string_view names[kCloseReasons] = {
-        "peer_closed", "peer_reset",    "protocol_error", "message_too_big", "policy", "handshake_timeout", "pong_timeout",
-        "read_timeout", "write_timeout", "queue_full",    "over_capacity",   "drain",  "finished",          "internal"};
+        "peer_closed",       "peer_reset",   "protocol_error", "message_too_big", "policy",
+        "handshake_timeout", "pong_timeout", "read_timeout",   "write_timeout",   "queue_full",
+        "over_capacity",     "drain",        "finished",       "internal"};
     return names[static_cast<std::size_t>(r)];
 }
 [[nodiscard]] constexpr std::string_view to_string(DropReason r) {

@@ -13,8 +13,8 @@ namespace spillway::base {
 }  // namespace spillway::base
 
 /// Always checked; for conditions that cost a compare.
-#define SPILLWAY_ASSERT(condition)                                                          \
-    (static_cast<bool>(condition) ? static_cast<void>(0)                                    \
+#define SPILLWAY_ASSERT(condition)                       \
+    (static_cast<bool>(condition) ? static_cast<void>(0) \
                                   : ::spillway::base::assertion_failed(#condition, __FILE__, __LINE__))
 
 /// Checked in debug and sanitizer builds; for conditions that cost a walk.

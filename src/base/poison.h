@@ -23,7 +23,8 @@ namespace spillway::base {
 
 /// `memory[head .. bytes)` must not be touched until unpoison(); the first `head` bytes hold the free list's link and are
 /// poisoned without being overwritten.
-inline void poison([[maybe_unused]] void* memory, [[maybe_unused]] std::size_t head, [[maybe_unused]] std::size_t bytes) {
+inline void poison([[maybe_unused]] void* memory, [[maybe_unused]] std::size_t head,
+                   [[maybe_unused]] std::size_t bytes) {
 #ifndef NDEBUG
     std::memset(static_cast<char*>(memory) + head, 0xDD, bytes - head);
 #endif

@@ -27,10 +27,12 @@ struct Token {
     std::uint32_t slot = 0;
 
     [[nodiscard]] constexpr std::uint64_t packed() const {
-        return (std::uint64_t{static_cast<std::uint8_t>(op)} << 56) | (std::uint64_t{generation & 0xFFFFFF} << 32) | slot;
+        return (std::uint64_t{static_cast<std::uint8_t>(op)} << 56) | (std::uint64_t{generation & 0xFFFFFF} << 32) |
+               slot;
     }
     [[nodiscard]] static constexpr Token unpack(std::uint64_t v) {
-        return {static_cast<Op>(v >> 56), static_cast<std::uint32_t>(v >> 32) & 0xFFFFFF, static_cast<std::uint32_t>(v)};
+        return {static_cast<Op>(v >> 56), static_cast<std::uint32_t>(v >> 32) & 0xFFFFFF,
+                static_cast<std::uint32_t>(v)};
     }
     friend constexpr bool operator==(const Token&, const Token&) = default;
 };
@@ -38,11 +40,11 @@ struct Token {
 /// One completion, copied out of the completion queue.
 struct Completion {
     Token token;
-    std::int32_t result = 0;          // as the system call would return: >= 0, or -errno
-    std::uint16_t buffer = 0;         // valid if has_buffer
-    bool has_buffer = false;          // a provided buffer holds the bytes: give it back with Ring::give_back
-    bool more = false;                // a multishot operation is still armed; false = re-arm or close, by result
-    bool socket_nonempty = false;     // more input was waiting already
+    std::int32_t result = 0;       // as the system call would return: >= 0, or -errno
+    std::uint16_t buffer = 0;      // valid if has_buffer
+    bool has_buffer = false;       // a provided buffer holds the bytes: give it back with Ring::give_back
+    bool more = false;             // a multishot operation is still armed; false = re-arm or close, by result
+    bool socket_nonempty = false;  // more input was waiting already
 };
 
 }  // namespace spillway::io

@@ -32,7 +32,8 @@ enum class RecvStart : std::uint8_t { at_once, poll_first };
 
 /// Cumulative figures of one ring, for the metrics. Read by its own thread.
 struct RingFigures {
-    std::uint64_t enters = 0, sqes = 0, cqes = 0, overflows = 0, no_buffers = 0, send_again = 0, send_short = 0, wakes = 0;
+    std::uint64_t enters = 0, sqes = 0, cqes = 0, overflows = 0, no_buffers = 0, send_again = 0, send_short = 0,
+                  wakes = 0;
 };
 
 class Ring {

@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "io/uring_ring.h"
 
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sanitizer/asan_interface.h>
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 

@@ -23,8 +23,8 @@ namespace spillway::pubsub {
 
 struct Block {
     std::atomic<std::uint32_t> holders{0};
-    std::uint32_t bytes = 0;      // whole block, this head included
-    Block* next = nullptr;        // in a free list (owner) or a list going home (last holder)
+    std::uint32_t bytes = 0;  // whole block, this head included
+    Block* next = nullptr;    // in a free list (owner) or a list going home (last holder)
     CoreId owner = 0;
     std::uint8_t size_class = 0;
 };

@@ -64,7 +64,8 @@ LocalChannel* LocalChannels::get(LocalChannelId id) {
     return channel.generation == id.generation ? &channel : nullptr;
 }
 
-std::uint32_t LocalChannels::add(LocalChannel& channel, std::uint32_t slot, std::uint32_t back, std::uint64_t first_seq) {
+std::uint32_t LocalChannels::add(LocalChannel& channel, std::uint32_t slot, std::uint32_t back,
+                                 std::uint64_t first_seq) {
     channel.subscribers.push_back({slot, back, first_seq});
     ++channel.live;
     return static_cast<std::uint32_t>(channel.subscribers.size() - 1);
@@ -79,7 +80,8 @@ void LocalChannels::begin_pass(LocalChannel& channel, std::size_t bytes_max) {
     channel.pass.messages.assign(first, first + static_cast<std::ptrdiff_t>(count));
     channel.gathered.erase(first, first + static_cast<std::ptrdiff_t>(count));
     channel.pass.cursor = 0;
-    channel.pass.excludes = std::ranges::any_of(channel.pass.messages, [](const Held* h) { return h->message->exclude != 0; });
+    channel.pass.excludes =
+        std::ranges::any_of(channel.pass.messages, [](const Held* h) { return h->message->exclude != 0; });
     channel.pass.end = for_nobody ? 0 : static_cast<std::uint32_t>(channel.subscribers.size());
 }
 
@@ -98,7 +100,8 @@ std::span<const std::byte> LocalChannels::pass_bytes(LocalChannel& channel, Wire
 
 bool LocalChannels::close_if_unused(LocalChannel& channel) {
     if (channel.live != 0 || channel.joins_pending != 0 || channel.pass.active() ||
-        channel.queued != LocalChannel::Queued::no) return false;
+        channel.queued != LocalChannel::Queued::no)
+        return false;
     SPILLWAY_ASSERT(channel.gathered.empty() && channel.subscribers.empty() && channel.at_home == 0);
     by_key_.erase(channel.key);
     channel.generation = 0;
@@ -126,7 +129,8 @@ void LocalChannels::check_invariants() const {
         SPILLWAY_ASSERT(pass.cursor <= pass.end);
         check_order(pass.messages, 0);
         const auto served = std::span(channel->subscribers).first(pass.end);
-        if (std::ranges::all_of(served, &Subscriber::is_gone) || channel->gathered.size() == channel->orphaned) continue;
+        if (std::ranges::all_of(served, &Subscriber::is_gone) || channel->gathered.size() == channel->orphaned)
+            continue;
         SPILLWAY_ASSERT(channel->gathered[channel->orphaned]->message->seq > pass.messages.back()->message->seq);
     }
 }

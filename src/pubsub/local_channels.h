@@ -61,15 +61,16 @@ struct LocalChannel {
     ChannelKey key;
     CoreId home = 0;
     std::uint32_t slot = 0;
-    std::uint32_t generation = 0;  // 0 while the slot is free
-    std::uint32_t live = 0;        // subscribers that are not gone
+    std::uint32_t generation = 0;     // 0 while the slot is free
+    std::uint32_t live = 0;           // subscribers that are not gone
     std::uint32_t joins_pending = 0;  // joins sent whose answer has not come, given up ones included
-    std::uint32_t at_home = 0;     // joins less leaves sent: what the home will count; the first join of a run carries the name
+    std::uint32_t at_home =
+        0;  // joins less leaves sent: what the home will count; the first join of a run carries the name
     enum class Queued : std::uint8_t { no, normal, urgent };
-    Queued queued = Queued::no;    // a fan-out job for it is in that queue, or under way
+    Queued queued = Queued::no;  // a fan-out job for it is in that queue, or under way
     std::vector<Subscriber> subscribers;
-    std::vector<Held*> gathered;   // for the next pass, in order of seq
-    std::uint32_t orphaned = 0;    // the first so many of `gathered` are for nobody any more
+    std::vector<Held*> gathered;  // for the next pass, in order of seq
+    std::uint32_t orphaned = 0;   // the first so many of `gathered` are for nobody any more
     PassState pass;
 };
 
@@ -87,7 +88,9 @@ public:
     [[nodiscard]] LocalChannelId find(const ChannelKey& key) const;
     /// nullptr when the id's life is over. Valid until that channel closes.
     [[nodiscard]] LocalChannel* get(LocalChannelId id);
-    [[nodiscard]] static LocalChannelId id_of(const LocalChannel& channel) { return {channel.slot, channel.generation}; }
+    [[nodiscard]] static LocalChannelId id_of(const LocalChannel& channel) {
+        return {channel.slot, channel.generation};
+    }
 
     /// Adds a subscriber; returns its index.
     std::uint32_t add(LocalChannel& channel, std::uint32_t slot, std::uint32_t back, std::uint64_t first_seq);

@@ -19,7 +19,8 @@ bool SendQueue::is_over(Priority priority, bool high_client, const QueueLimits& 
 bool SendQueue::enters(const Offer& offer, const QueueLimits& limits, std::size_t count, std::uint64_t bytes,
                        std::uint64_t freed) {
     const Message& message = *offer.entry.held->message;
-    return !is_over(message.priority, offer.high_client, limits, count, bytes) || freed >= message.frame(offer.form).size();
+    return !is_over(message.priority, offer.high_client, limits, count, bytes) ||
+           freed >= message.frame(offer.form).size();
 }
 
 bool SendQueue::enters_without(std::size_t index, const Offer& offer, const QueueLimits& limits) const {

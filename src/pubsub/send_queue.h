@@ -48,8 +48,8 @@ struct QueueEntry {
 
 enum class Admission : std::uint8_t {
     queued,
-    dropped,     // this message; the caller counts it as queue_threshold
-    close,       // an urgent message found it full, or the policy is disconnect and a normal message would not enter
+    dropped,  // this message; the caller counts it as queue_threshold
+    close,    // an urgent message found it full, or the policy is disconnect and a normal message would not enter
 };
 
 class SendQueue {
@@ -73,7 +73,8 @@ public:
     Admission push(const Offer& offer, const QueueLimits& limits, LetGo&& let_go) {
         const Priority priority = offer.entry.held->message->priority;
         if (offer.may_conflate && offer.policy == OverflowPolicy::conflate) {
-            if (const auto older = find_same_event(offer.entry); older != kNone && enters_without(older, offer, limits)) {
+            if (const auto older = find_same_event(offer.entry);
+                older != kNone && enters_without(older, offer, limits)) {
                 let_go(take_out(older, offer.form), DropReason::conflated);
                 append(offer.entry, offer.form);
                 return Admission::queued;
@@ -220,7 +221,8 @@ private:
             std::size_t keep = fixed_prefix();
             for (std::size_t i = keep; i < end; ++i) {
                 const QueueEntry entry = at(i);
-                const bool goes = !entry.channel.is_none() && entry.held->message->priority == static_cast<Priority>(p) &&
+                const bool goes = !entry.channel.is_none() &&
+                                  entry.held->message->priority == static_cast<Priority>(p) &&
                                   !enters(offer, limits, count_, bytes_, freed);
                 if (!goes) {
                     ring_[(head_ + keep++) & mask()] = entry;

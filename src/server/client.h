@@ -72,21 +72,21 @@ struct alignas(64) Client {
     Client() noexcept {}  // std::chrono's default constructors are not declared noexcept, and do not throw
 
     // Read and written by fan-out.
-    std::uint64_t id = 0;            // packed ClientId
+    std::uint64_t id = 0;  // packed ClientId
     int fd = -1;
-    std::uint32_t batch = 0;         // the send batch that holds an operation for it
+    std::uint32_t batch = 0;  // the send batch that holds an operation for it
     ClientState state = ClientState::open;
     ClientKind kind = ClientKind::http;
-    bool dirty = false;              // on the list of clients to be flushed at the end of the turn
-    bool sending = false;            // true exactly while a send that waits for room is with the kernel
-    bool recv_armed = false;         // true exactly while a receive is with the kernel
-    bool paused = false;             // on the paused list: input waits until the mesh has room
-    bool awaiting = false;           // an answer must come before more input is looked at
+    bool dirty = false;       // on the list of clients to be flushed at the end of the turn
+    bool sending = false;     // true exactly while a send that waits for room is with the kernel
+    bool recv_armed = false;  // true exactly while a receive is with the kernel
+    bool paused = false;      // on the paused list: input waits until the mesh has room
+    bool awaiting = false;    // an answer must come before more input is looked at
     bool high_priority = false;
-    Outflow* out = nullptr;          // null when nothing waits
+    Outflow* out = nullptr;  // null when nothing waits
     AppIndex app = 0;
     bool recv_cancelling = false;
-    bool starved = false;            // on the list of receives to be re-armed when buffers are back
+    bool starved = false;  // on the list of receives to be re-armed when buffers are back
     bool close_when_flushed = false;
     bool has_app = false;            // counted in the app's quota
     bool input_over = false;         // the peer will send nothing more
@@ -98,18 +98,20 @@ struct alignas(64) Client {
     std::string* held_input = nullptr;  // input that came while it could not be looked at
     HttpExchange* http = nullptr;       // lent while a request is incomplete or unanswered
     ws::Inbound inbound;
-    std::uint64_t nonce = 0;            // random half of the socket id
+    std::uint64_t nonce = 0;  // random half of the socket id
     protocol::TokenBucket client_events;
 
     // Timers and the end.
-    base::Instant opened{};             // accept, or first byte of the request under way; zero between requests
-    base::Instant ping_sent{};          // zero: no ping is unanswered
-    std::uint32_t request = 0;          // of the exchange that awaits answers; publisher: messages so far
-    std::uint16_t answers_due = 0;      // publisher: every so many messages are acknowledged, 0 = none
+    base::Instant opened{};         // accept, or first byte of the request under way; zero between requests
+    base::Instant ping_sent{};      // zero: no ping is unanswered
+    std::uint32_t request = 0;      // of the exchange that awaits answers; publisher: messages so far
+    std::uint16_t answers_due = 0;  // publisher: every so many messages are acknowledged, 0 = none
     std::uint16_t close_code = 0;
     CloseReason close_reason = CloseReason::finished;
     [[nodiscard]] std::uint32_t slot() const { return static_cast<std::uint32_t>(id); }
-    [[nodiscard]] std::uint32_t generation() const { return static_cast<std::uint32_t>(id >> 32) & ClientId::kGenerationMask; }
+    [[nodiscard]] std::uint32_t generation() const {
+        return static_cast<std::uint32_t>(id >> 32) & ClientId::kGenerationMask;
+    }
 };
 static_assert(sizeof(Client) <= 192);
 

@@ -114,7 +114,8 @@ base::Duration Core::turn() {
 }
 
 void Core::note_turn() {
-    stats.last_turn_ms.set(static_cast<std::uint64_t>(std::chrono::duration_cast<milliseconds>(now.time_since_epoch()).count()));
+    stats.last_turn_ms.set(
+        static_cast<std::uint64_t>(std::chrono::duration_cast<milliseconds>(now.time_since_epoch()).count()));
 }
 
 base::Duration Core::may_rest(bool busy) {
@@ -122,8 +123,10 @@ base::Duration Core::may_rest(bool busy) {
     if (!work || now >= gauges_due_) publish_gauges();
     if (work) return base::Duration::zero();
     base::Duration rest = kRestMax;
-    if (const auto due = timers.next_due()) rest = std::min(rest, std::max(*due - clock.now(), base::Duration(milliseconds{1})));
-    if (port.outbox_waiting() || home.waiting() || life.paused() != 0 || life.retrying()) rest = std::min<base::Duration>(rest, kRestWhileBlocked);
+    if (const auto due = timers.next_due())
+        rest = std::min(rest, std::max(*due - clock.now(), base::Duration(milliseconds{1})));
+    if (port.outbox_waiting() || home.waiting() || life.paused() != 0 || life.retrying())
+        rest = std::min<base::Duration>(rest, kRestWhileBlocked);
     if (drain.active()) rest = std::min<base::Duration>(rest, kRestWhileDraining);
     return rest;
 }
@@ -157,7 +160,8 @@ void Core::dispatch(const io::Completion& done) {
 bool Core::drain_mesh() {
     std::size_t total = 0;
     while (total < kMeshBudget && !fanout.saturated()) {
-        const std::size_t n = port.drain(kMeshBudget - total, [this](CoreId from, const Envelope& e) { receive(from, e); });
+        const std::size_t n =
+            port.drain(kMeshBudget - total, [this](CoreId from, const Envelope& e) { receive(from, e); });
         if (n == 0) return false;
         total += n;
     }
@@ -205,7 +209,8 @@ void Core::publish_gauges() {
     stats.queued_messages.set(static_cast<std::int64_t>(sender.queued_messages()));
     stats.queued_bytes.set(static_cast<std::int64_t>(sender.queued_bytes()));
     stats.block_bytes.set(static_cast<std::int64_t>(blocks.bytes_live() + blocks.bytes_kept()));
-    stats.client_bytes.set(static_cast<std::int64_t>(clients.memory_bytes() + sender.outflow_bytes() + ws.bytes_held()));
+    stats.client_bytes.set(
+        static_cast<std::int64_t>(clients.memory_bytes() + sender.outflow_bytes() + ws.bytes_held()));
     stats.mesh_depth.set(static_cast<std::int64_t>(port.depth()));
     const io::RingFigures f = ring.figures();
     stats.ring_enters.set(f.enters);

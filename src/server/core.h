@@ -102,17 +102,17 @@ public:
     base::TimerWheel timers;
 
     // The parts, each a role of the core.
-    Sender sender;          // bytes of clients to the ring
-    Fanout fanout;          // broadcasts to local subscribers
-    Membership membership;  // clients in channels, local side
-    Home home;              // order of the channels that live here
-    Publisher publisher;    // publications on their way to their homes
-    Lifecycle life;         // from accept to the freed slot
-    HttpFront http;         // requests before and without upgrade
-    WsFront ws;             // WebSocket messages in
-    PusherFront pusher;     // what Pusher clients say
+    Sender sender;              // bytes of clients to the ring
+    Fanout fanout;              // broadcasts to local subscribers
+    Membership membership;      // clients in channels, local side
+    Home home;                  // order of the channels that live here
+    Publisher publisher;        // publications on their way to their homes
+    Lifecycle life;             // from accept to the freed slot
+    HttpFront http;             // requests before and without upgrade
+    WsFront ws;                 // WebSocket messages in
+    PusherFront pusher;         // what Pusher clients say
     PublisherFront publishing;  // what publisher WebSockets say
-    Drain drain;            // the orderly end
+    Drain drain;                // the orderly end
 
     /// The live client of a packed id, or nullptr if that life is over.
     [[nodiscard]] Client* find(std::uint64_t packed) {

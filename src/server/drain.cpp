@@ -35,14 +35,16 @@ void Drain::step() {
     if (!active_) return;
     const bool late = forced_ || core_.now >= deadline_ - grace();
     const auto elapsed = core_.now - began_;
-    const std::uint32_t due = late || elapsed >= spread_ ? slots_ : static_cast<std::uint32_t>(slots_ * elapsed / spread_);
+    const std::uint32_t due =
+        late || elapsed >= spread_ ? slots_ : static_cast<std::uint32_t>(slots_ * elapsed / spread_);
     for (; next_ < due; ++next_)
         if (core_.clients.is_live(next_)) send_away(core_.clients[next_], late);
     // Once round: those that had something queued or an answer due, and whoever came in the last moment.
     if (next_ == slots_) core_.clients.for_each([&](std::uint32_t, Client& client) { send_away(client, late); });
 
     std::size_t left = 0;
-    core_.clients.for_each([&](std::uint32_t, const Client& client) { left += client.kind != ClientKind::ops ? 1 : 0; });
+    core_.clients.for_each(
+        [&](std::uint32_t, const Client& client) { left += client.kind != ClientKind::ops ? 1 : 0; });
     if (left != 0 || told_ || next_ < slots_) return;
     told_ = true;
     core_.port.send(static_cast<CoreId>(core_.cores), Signal{Signal::What::drained});

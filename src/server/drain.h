@@ -39,7 +39,7 @@ private:
     base::Instant began_{};
     base::Instant deadline_{};
     base::Duration spread_{};
-    std::uint32_t slots_ = 0;   // to go through
+    std::uint32_t slots_ = 0;  // to go through
     std::uint32_t next_ = 0;
 };
 

@@ -49,7 +49,7 @@ struct PublishBody : pubsub::Block {
     std::uint16_t targets = 0;
     Text event;
     Text data;
-    Text user_id;               // empty = none
+    Text user_id;  // empty = none
 
     [[nodiscard]] Target* target_list() { return reinterpret_cast<Target*>(this + 1); }
     [[nodiscard]] char* texts() { return reinterpret_cast<char*>(target_list() + targets); }

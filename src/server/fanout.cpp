@@ -89,7 +89,8 @@ void Fanout::walk(Channel& channel) {
 bool Fanout::serve(Channel& channel, const pubsub::Subscriber& subscriber) {
     Client& client = core_.clients[subscriber.slot];
     const pubsub::PassState& pass = channel.pass;
-    const bool whole = subscriber.first_seq <= pass.messages.front()->message->seq && !(pass.excludes && excludes(channel, client));
+    const bool whole =
+        subscriber.first_seq <= pass.messages.front()->message->seq && !(pass.excludes && excludes(channel, client));
     // With other channels hot in this turn, what they have for the same client goes out as one send at its end.
     const bool shared = busy() && client.subscriptions.size() > 1;
     if (whole && !shared && core_.sender.ready(client)) {

@@ -42,7 +42,8 @@ void Home::resume() {
 }
 
 bool Home::has_room(const pubsub::HomeChannel& channel) {
-    return std::ranges::none_of(channel.shares, [this](const pubsub::Share& s) { return core_.port.congested(s.core); });
+    return std::ranges::none_of(channel.shares,
+                                [this](const pubsub::Share& s) { return core_.port.congested(s.core); });
 }
 
 bool Home::try_sequence(CoreId from, const Publish& publish) {

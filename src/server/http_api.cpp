@@ -75,7 +75,8 @@ bool HttpApi::authorised(Client& client, const http::Request& request, std::stri
     const protocol::AppSecrets secrets{settings.secret, settings.secret_previous};
     const std::int64_t now = core_.clock.unix_seconds();
     const auto verify = [&](std::string_view signed_path) {
-        return protocol::verify_api_request({request.method, signed_path, query_, request.body}, settings.key, secrets, now);
+        return protocol::verify_api_request({request.method, signed_path, query_, request.body}, settings.key, secrets,
+                                            now);
     };
     auto verified = verify(path);
     // Behind a prefix, clients sign the path that they used.

@@ -142,8 +142,9 @@ bool HttpFront::check_upgrade(Client& client, const http::Request& request) {
     if (!checked) {
         const http::Header version[] = {{"Sec-WebSocket-Version", "13"}};
         client.http->keep_alive = false;
-        respond_text(client, checked.error().status, checked.error().reason,
-                     checked.error().status == 426 ? std::span<const http::Header>(version) : std::span<const http::Header>());
+        respond_text(
+            client, checked.error().status, checked.error().reason,
+            checked.error().status == 426 ? std::span<const http::Header>(version) : std::span<const http::Header>());
         return false;
     }
     client.http->accept_key = checked->accept_key;
@@ -164,8 +165,10 @@ bool HttpFront::enter(Client& client, ClientKind kind) {
     if (core_.drain.active() || !core_.quotas.clients.enter(core_.config.max_clients)) {
         core_.stats.count_refusal(core_.drain.active() ? Refusal::draining : Refusal::max_clients);
         client.http->keep_alive = false;
-        respond_text(client, 503, core_.drain.active() ? "The server is shutting down." : "The server has all the clients it may have.",
-                     kRetryAfter);
+        respond_text(
+            client, 503,
+            core_.drain.active() ? "The server is shutting down." : "The server has all the clients it may have.",
+            kRetryAfter);
         return false;
     }
     core_.stats.clients[static_cast<std::size_t>(client.kind)].subtract();
@@ -202,7 +205,8 @@ void HttpFront::upgrade_feed(Client& client, const http::Request& request, std::
         return refuse(403, "This app is disabled.");
     }
     if (!origin_passes(client, request, *app)) return;
-    if (!pubsub::is_valid_channel_name(channel, settings.max_channel_name)) return refuse(400, "This is no valid channel name.");
+    if (!pubsub::is_valid_channel_name(channel, settings.max_channel_name))
+        return refuse(400, "This is no valid channel name.");
     const pubsub::ChannelTraits traits = pubsub::classify(channel);
     if (traits.presence || traits.encrypted) return refuse(403, "Presence and encrypted channels cannot be fed.");
     if (traits.private_) {
@@ -251,7 +255,8 @@ void HttpFront::respond(Client& client, int status, std::string_view content_typ
     core_.stats.count_http(exchange.endpoint, status);
     const bool keep_alive = exchange.keep_alive && !(client.input_over && client.held_input == nullptr);
     scratch_.clear();
-    http::write_response(scratch_, status, content_type, body, {keep_alive, exchange.head_only, exchange.minor_version, headers});
+    http::write_response(scratch_, status, content_type, body,
+                         {keep_alive, exchange.head_only, exchange.minor_version, headers});
     core_.sender.stream(client, scratch_);
     client.awaiting = false;
     client.opened = {};
@@ -275,7 +280,9 @@ void HttpFront::respond_json(Client& client, int status, std::string_view json) 
 
 void HttpFront::sequenced(const Sequenced& answer) {
     Client* client = core_.find(answer.reply_to);
-    if (client == nullptr || client->state != ClientState::open || !client->awaiting || client->request != answer.request) return;
+    if (client == nullptr || client->state != ClientState::open || !client->awaiting ||
+        client->request != answer.request)
+        return;
     if (--client->answers_due != 0) return;
     respond_json(*client, 200, "{}");
     core_.life.go_on(*client);

@@ -57,7 +57,8 @@ void Lifecycle::accepted(const io::Completion& done) {
     const std::uint32_t which = done.token.slot;
     if (!done.more) {
         accept_armed_[which] = false;
-        if (!accept_wanted_[which]) core_.ring.close(listener_[which]);  // draining: nobody waits in a backlog that is not served
+        if (!accept_wanted_[which])
+            core_.ring.close(listener_[which]);  // draining: nobody waits in a backlog that is not served
     }
     if (done.result < 0) {
         if (done.result == -ECANCELED) return;
@@ -246,7 +247,8 @@ void Lifecycle::leave_service(Client& client, const Closing& closing) {
 
 void Lifecycle::close(Client& client, const Closing& closing) {
     if (client.state != ClientState::open) return;
-    if (is_websocket(client.kind) && client.awaiting) {  // its upgrade is not answered: there is nobody to send frames to
+    if (is_websocket(client.kind) &&
+        client.awaiting) {  // its upgrade is not answered: there is nobody to send frames to
         abort(client, closing.reason);
         return;
     }
@@ -337,13 +339,16 @@ void Lifecycle::watch_writes(Client& client) {
     if (client.state == ClientState::open) watch(client);
 }
 
-void Lifecycle::retry_later(Client& client, base::Duration after) { retries_.push_back({client.id, core_.now + after}); }
+void Lifecycle::retry_later(Client& client, base::Duration after) {
+    retries_.push_back({client.id, core_.now + after});
+}
 
 void Lifecycle::retry_sends() {
     while (!retries_.empty() && core_.now >= retries_.front().due) {
         Client* client = core_.find(retries_.front().client);
         retries_.pop_front();
-        if (client != nullptr && client->state != ClientState::dead && client->out != nullptr) core_.sender.mark_dirty(*client);
+        if (client != nullptr && client->state != ClientState::dead && client->out != nullptr)
+            core_.sender.mark_dirty(*client);
     }
 }
 
@@ -354,14 +359,15 @@ base::Instant Lifecycle::next_check(const Client& client) const {
         const bool asked = client.ping_sent != base::Instant{};
         // A little earlier for some than for others, so that many clients of one moment are not pinged in one tick.
         const auto jitter = config.ping_interval / 1024 * (client.slot() % 64);
-        due = std::min<base::Instant>(due, asked ? client.ping_sent + config.pong_timeout
-                                                 : client.last_received + config.ping_interval - jitter);
+        due = std::min<base::Instant>(
+            due, asked ? client.ping_sent + config.pong_timeout : client.last_received + config.ping_interval - jitter);
     } else if (client.http == nullptr) {
         const bool heard = client.opened == base::Instant{};
         due = heard ? client.last_received + config.http_idle_timeout : client.opened + config.handshake_timeout;
     } else if (!client.awaiting) {
         // To the end of the head; a body may take its time as long as it comes.
-        due = core_.http.head_complete(client) ? client.last_received + config.read_timeout : client.opened + config.handshake_timeout;
+        due = core_.http.head_complete(client) ? client.last_received + config.read_timeout
+                                               : client.opened + config.handshake_timeout;
     }
     if (client.sending && client.out != nullptr)
         due = std::min<base::Instant>(due, client.out->waiting_since + config.write_timeout);
@@ -392,12 +398,14 @@ void Lifecycle::timer_fired(std::uint32_t slot) {
 void Lifecycle::check_websocket(Client& client) {
     const Config& config = core_.config;
     if (core_.now >= client.last_received + config.read_timeout) {
-        close(client, {4201, CloseReason::read_timeout, protocol::default_text(protocol::ErrorCode::pong_not_received)});
+        close(client,
+              {4201, CloseReason::read_timeout, protocol::default_text(protocol::ErrorCode::pong_not_received)});
         return;
     }
     if (client.ping_sent != base::Instant{}) {
         if (core_.now >= client.ping_sent + config.pong_timeout)
-            close(client, {4201, CloseReason::pong_timeout, protocol::default_text(protocol::ErrorCode::pong_not_received)});
+            close(client,
+                  {4201, CloseReason::pong_timeout, protocol::default_text(protocol::ErrorCode::pong_not_received)});
         return;
     }
     if (client.awaiting) return;  // its upgrade is not answered: a ping would come before the 101

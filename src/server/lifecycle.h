@@ -30,8 +30,8 @@ class Core;
 struct Closing {
     std::uint16_t code = 0;
     CloseReason reason = CloseReason::internal;
-    std::string_view text;       // of the close frame; and of the event where there is one
-    bool tell_event = true;      // Pusher clients get a pusher:error event before the close frame
+    std::string_view text;   // of the close frame; and of the event where there is one
+    bool tell_event = true;  // Pusher clients get a pusher:error event before the close frame
 };
 
 class Lifecycle {

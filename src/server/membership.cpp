@@ -66,9 +66,10 @@ void Membership::leave(Client& client, std::uint32_t place, DropReason reason) {
         pubsub::LocalChannels::for_each_owed(channel, subscription.index, [&](const pubsub::Held* held) {
             core_.stats.count_drop(reason, held->message->priority);
         });
-        core_.channels.remove(channel, subscription.index, [&](std::uint32_t slot, std::uint32_t back, std::uint32_t index) {
-            core_.clients[slot].subscriptions[back].index = index;
-        });
+        core_.channels.remove(channel, subscription.index,
+                              [&](std::uint32_t slot, std::uint32_t back, std::uint32_t index) {
+                                  core_.clients[slot].subscriptions[back].index = index;
+                              });
     }
     core_.channels.close_if_unused(channel);
 }

@@ -10,9 +10,7 @@ namespace spillway::server {
 namespace {
 
 /// Rings of one process together stay within a few dozen MiB whatever the number of cores.
-std::size_t default_capacity(std::size_t cores) {
-    return cores <= 8 ? 4096 : 1024;
-}
+std::size_t default_capacity(std::size_t cores) { return cores <= 8 ? 4096 : 1024; }
 
 }  // namespace
 
@@ -25,7 +23,10 @@ Mesh::Mesh(std::size_t cores, std::size_t capacity)
 }
 
 MeshPort::MeshPort(Mesh& mesh, CoreId self)
-    : mesh_(mesh), self_(self), margin_(std::min<std::size_t>(kPublishMax, mesh.capacity() / 4)), peers_(mesh.endpoints()) {
+    : mesh_(mesh),
+      self_(self),
+      margin_(std::min<std::size_t>(kPublishMax, mesh.capacity() / 4)),
+      peers_(mesh.endpoints()) {
     for (std::size_t to = 0; to < peers_.size(); ++to) refresh_room(static_cast<CoreId>(to));
 }
 

@@ -2,10 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/ops.h"
 
+#include <unistd.h>
+
 #include <array>
 #include <fstream>
 #include <functional>
-#include <unistd.h>
 
 #include "base/format.h"
 #include "protocol/json_escape.h"
@@ -126,7 +127,8 @@ void families(std::string& out, const std::vector<const Stats*>& cores) {
     for (std::size_t r = 0; r < kDropReasons; ++r)
         for (std::size_t p = 0; p < kPriorities; ++p)
             append(out, "spillway_dropped_total{reason=\"", to_string(static_cast<DropReason>(r)), "\",priority=\"",
-                   to_string(static_cast<Priority>(p)), "\"} ", sum(cores, [&](const Stats& s) { return s.dropped[r][p].value(); }), "\n");
+                   to_string(static_cast<Priority>(p)), "\"} ",
+                   sum(cores, [&](const Stats& s) { return s.dropped[r][p].value(); }), "\n");
 
     head(out, "client_closes_total", "Ends of connections, by close code and cause.", "counter");
     for (std::size_t c = 0; c < kCloseCodes.size(); ++c)
@@ -147,18 +149,20 @@ void families(std::string& out, const std::vector<const Stats*>& cores) {
         for (std::size_t i = 0; i < kStatuses.size(); ++i) {
             const std::uint64_t n = sum(cores, [&](const Stats& s) { return s.http[e][i].value(); });
             if (n != 0)
-                append(out, "spillway_http_requests_total{endpoint=\"", to_string(static_cast<Endpoint>(e)), "\",status=\"",
-                       kStatuses[i] == 0 ? "other" : std::to_string(kStatuses[i]), "\"} ", n, "\n");
+                append(out, "spillway_http_requests_total{endpoint=\"", to_string(static_cast<Endpoint>(e)),
+                       "\",status=\"", kStatuses[i] == 0 ? "other" : std::to_string(kStatuses[i]), "\"} ", n, "\n");
         }
 }
 
 }  // namespace
 
 Ops::Answer Ops::health(base::Instant now) const {
-    const auto now_ms = static_cast<std::uint64_t>(std::chrono::duration_cast<milliseconds>(now.time_since_epoch()).count());
+    const auto now_ms =
+        static_cast<std::uint64_t>(std::chrono::duration_cast<milliseconds>(now.time_since_epoch()).count());
     for (std::size_t i = 0; i < cores_.size(); ++i) {
         const std::uint64_t last = cores_[i]->last_turn_ms.value();
-        if (now_ms > last + kStuckMs) return {false, base::concat("core ", i, " has not turned for ", now_ms - last, " ms")};
+        if (now_ms > last + kStuckMs)
+            return {false, base::concat("core ", i, " has not turned for ", now_ms - last, " ms")};
     }
     return {true, "ok"};
 }
@@ -205,8 +209,8 @@ std::string Ops::stats_json(base::Instant now) const {
            R"(,"development_app":)", config_.development_app ? "true" : "false", R"(,"clients":{)");
     for (std::size_t k = kFirstWebSocket; k < kClientKinds; ++k)
         append(out, k == kFirstWebSocket ? "\"" : ",\"", kKindNames[k], "\":", open_connections(cores_, k));
-    append(out, R"(},"http_connections":{"main":)", open_connections(cores_, 0), R"(,"metrics":)", open_connections(cores_, 1),
-           R"(},"max_clients":)", config_.max_clients);
+    append(out, R"(},"http_connections":{"main":)", open_connections(cores_, 0), R"(,"metrics":)",
+           open_connections(cores_, 1), R"(},"max_clients":)", config_.max_clients);
     for (const SimpleGauge& g : kGauges) append(out, ",\"", g.name, "\":", sum_gauge(cores_, g.gauge));
     for (const SimpleMetric& m : kCounters) append(out, ",\"", m.name, "\":", sum_counter(cores_, m.counter));
     append(out, R"(,"dropped":{)");
@@ -219,10 +223,10 @@ std::string Ops::stats_json(base::Instant now) const {
     }
     const base::HistogramSum broadcast = merged(cores_, &Stats::broadcast);
     append(out, R"(},"memory_bytes":{"frames":)", sum_gauge(cores_, &Stats::block_bytes), R"(,"clients":)",
-           sum_gauge(cores_, &Stats::client_bytes), R"(,"resident":)", resident_bytes(), R"(},"broadcast_seconds":{"count":)",
-           broadcast.count());
+           sum_gauge(cores_, &Stats::client_bytes), R"(,"resident":)", resident_bytes(),
+           R"(},"broadcast_seconds":{"count":)", broadcast.count());
     const std::pair<std::string_view, base::Duration> points[] = {
-        {"min", broadcast.min()},          {"mean", broadcast.mean()},         {"p50", broadcast.quantile(0.50)},
+        {"min", broadcast.min()},          {"mean", broadcast.mean()},        {"p50", broadcast.quantile(0.50)},
         {"p95", broadcast.quantile(0.95)}, {"p99", broadcast.quantile(0.99)}, {"max", broadcast.max()}};
     for (const auto& [name, value] : points) {
         append(out, ",\"", name, "\":");

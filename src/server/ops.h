@@ -20,7 +20,8 @@ namespace spillway::server {
 
 class Ops {
 public:
-    Ops(const Config& config, const Quotas& quotas, std::string version) : config_(config), quotas_(quotas), version_(std::move(version)) {}
+    Ops(const Config& config, const Quotas& quotas, std::string version)
+        : config_(config), quotas_(quotas), version_(std::move(version)) {}
 
     /// Before the cores run.
     void watch(const Stats& stats) { cores_.push_back(&stats); }

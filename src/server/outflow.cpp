@@ -34,7 +34,8 @@ std::size_t Outflow::compose(WireForm form, iovec* out, std::size_t most, std::s
         add(frame.data() + skip, frame.size() - skip);
     }
     if (control_in_flight_ == control_.size()) {
-        while (taken_messages < queue.size() && n < most && (n == 0 || bytes < kJoinBytesMax)) add_message(taken_messages, 0);
+        while (taken_messages < queue.size() && n < most && (n == 0 || bytes < kJoinBytesMax))
+            add_message(taken_messages, 0);
     }
     queue.set_in_flight(taken_messages);
     parts_ = n;

@@ -31,8 +31,8 @@ namespace spillway::server {
 class Outflow {
 public:
     pubsub::SendQueue queue;
-    base::Instant waiting_since{};   // last progress while a send waits for room
-    std::uint64_t unsent_seen = 0;   // bytes in the socket's own queue when it was looked at last
+    base::Instant waiting_since{};  // last progress while a send waits for room
+    std::uint64_t unsent_seen = 0;  // bytes in the socket's own queue when it was looked at last
 
     /// Appends a control frame (whole frames only). False when kControlQueueMax wait already.
     [[nodiscard]] bool push_control(std::string frame) {
@@ -108,7 +108,7 @@ private:
 
     std::deque<std::string> control_;
     std::size_t control_bytes_ = 0;
-    std::size_t control_taken_ = 0;      // bytes of the first that are on the wire
+    std::size_t control_taken_ = 0;  // bytes of the first that are on the wire
     std::size_t control_in_flight_ = 0;
     std::size_t pong_at_ = kNone;
     std::size_t parts_ = 0;

@@ -12,7 +12,8 @@ namespace spillway::server {
 
 Publisher::Publisher(Core& core) : core_(core), wanted_(core.cores) {}
 
-std::size_t Publisher::publish(std::span<const Publication> publications, std::uint64_t reply_to, std::uint32_t request) {
+std::size_t Publisher::publish(std::span<const Publication> publications, std::uint64_t reply_to,
+                               std::uint32_t request) {
     std::ranges::fill(wanted_, 0);
     hashes_.clear();
     for (const Publication& publication : publications) {

@@ -40,7 +40,8 @@ public:
 
     /// How many answers (Sequenced) will come, one per event and channel; 0 = no room now, nothing was published. Everything
     /// finds room sooner or later: at most kPublishMax at once.
-    [[nodiscard]] std::size_t publish(std::span<const Publication> publications, std::uint64_t reply_to, std::uint32_t request);
+    [[nodiscard]] std::size_t publish(std::span<const Publication> publications, std::uint64_t reply_to,
+                                      std::uint32_t request);
 
 private:
     [[nodiscard]] PublishBody* make_body(const Publication& publication);

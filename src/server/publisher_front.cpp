@@ -16,7 +16,14 @@ bool to_publications(AppIndex app, std::span<const protocol::PublishEvent> event
         if (!event.idempotency_key.empty() || event.info.any()) return false;
         // An id of another server's making, or of a client that is gone, excludes nobody.
         const auto excluded = event.socket_id ? protocol::parse_socket_id(*event.socket_id) : std::nullopt;
-        out.push_back({app, event.name, event.data, event.channels, excluded.value_or(protocol::SocketId{}), event.priority, false, {}});
+        out.push_back({app,
+                       event.name,
+                       event.data,
+                       event.channels,
+                       excluded.value_or(protocol::SocketId{}),
+                       event.priority,
+                       false,
+                       {}});
     }
     return true;
 }
@@ -24,8 +31,8 @@ bool to_publications(AppIndex app, std::span<const protocol::PublishEvent> event
 bool PublisherFront::message(Client& client, std::string_view text) {
     ++client.request;
     const AppConfig& app = core_.apps[client.app];
-    const protocol::ApiLimits limits{app.max_event_bytes, app.max_event_name, app.max_channel_name, app.max_channels_per_event,
-                                     app.max_batch};
+    const protocol::ApiLimits limits{app.max_event_bytes, app.max_event_name, app.max_channel_name,
+                                     app.max_channels_per_event, app.max_batch};
     const auto events = protocol::decode_publication(text, limits, scratch_);
     if (!events) {
         fail(client, events.error().reason);

@@ -21,7 +21,8 @@ namespace spillway::server {
 class Core;
 
 /// Events of one API body as publications, views into the events. Null: something asked for is not supported (yet).
-[[nodiscard]] bool to_publications(AppIndex app, std::span<const protocol::PublishEvent> events, std::vector<Publication>& out);
+[[nodiscard]] bool to_publications(AppIndex app, std::span<const protocol::PublishEvent> events,
+                                   std::vector<Publication>& out);
 
 class PublisherFront {
 public:

@@ -35,7 +35,8 @@ std::string PusherFront::socket_id(const Client& client) const {
 
 // ---- connecting
 
-void PusherFront::opened(Client& client, std::optional<AppIndex> app, std::string_view key, const http::Target& target) {
+void PusherFront::opened(Client& client, std::optional<AppIndex> app, std::string_view key,
+                         const http::Target& target) {
     if (!app) {
         core_.stats.count_refusal(Refusal::unknown_app);
         return refuse(client, ErrorCode::unknown_app, protocol::unknown_app_text(key));
@@ -45,7 +46,8 @@ void PusherFront::opened(Client& client, std::optional<AppIndex> app, std::strin
         core_.stats.count_refusal(Refusal::app_disabled);
         return refuse(client, ErrorCode::app_disabled, protocol::default_text(ErrorCode::app_disabled));
     }
-    if (const auto fault = check_version(settings, target)) return refuse(client, *fault, protocol::default_text(*fault));
+    if (const auto fault = check_version(settings, target))
+        return refuse(client, *fault, protocol::default_text(*fault));
     if (!core_.quotas.per_app[*app].enter(settings.max_clients)) {
         core_.stats.count_refusal(Refusal::app_quota);
         return refuse(client, ErrorCode::app_over_quota, protocol::default_text(ErrorCode::app_over_quota));
@@ -108,11 +110,13 @@ void PusherFront::subscribe(Client& client, const protocol::Subscribe& wanted) {
     }
     const pubsub::ChannelTraits traits = pubsub::classify(wanted.channel);
     if (traits.presence || traits.cache) {
-        subscription_error(client, wanted.channel, "Unsupported", "Presence and cache channels are not supported yet", 501);
+        subscription_error(client, wanted.channel, "Unsupported", "Presence and cache channels are not supported yet",
+                           501);
         return;
     }
     if (app.max_channels_per_client != 0 && client.subscriptions.size() >= app.max_channels_per_client) {
-        subscription_error(client, wanted.channel, "LimitReached", "This connection has all the channels it may have", 4100);
+        subscription_error(client, wanted.channel, "LimitReached", "This connection has all the channels it may have",
+                           4100);
         return;
     }
     if (traits.private_ && !authorised(client, wanted)) return;
@@ -158,8 +162,14 @@ void PusherFront::client_event(Client& client, const protocol::ClientEvent& even
     if (!client.client_events.take(now_ms, app.client_events_per_second))
         return error(client, rejected, "The client event rate limit was reached");
     const std::string_view channels[] = {event.channel};
-    const Publication publication{client.app, event.event, event.has_data ? event.data_json : "null", channels,
-                                  {client.nonce, ClientId::unpack(client.id)}, Priority::normal, true, {}};
+    const Publication publication{client.app,
+                                  event.event,
+                                  event.has_data ? event.data_json : "null",
+                                  channels,
+                                  {client.nonce, ClientId::unpack(client.id)},
+                                  Priority::normal,
+                                  true,
+                                  {}};
     // Room was made sure of before this message was looked at.
     if (core_.publisher.publish(std::span(&publication, 1), 0, 0) == 0) {
         core_.stats.publish_refused.add();
@@ -176,8 +186,8 @@ void PusherFront::error(Client& client, std::optional<std::uint16_t> code, std::
     core_.sender.control(client, text_frame(json_));
 }
 
-void PusherFront::subscription_error(Client& client, std::string_view channel, std::string_view type, std::string_view text,
-                                     std::uint16_t status, std::optional<std::uint16_t> code) {
+void PusherFront::subscription_error(Client& client, std::string_view channel, std::string_view type,
+                                     std::string_view text, std::uint16_t status, std::optional<std::uint16_t> code) {
     error(client, code, text);
     json_.clear();
     protocol::encode_subscription_error(json_, channel, type, text, status);

@@ -35,7 +35,8 @@ public:
 
 private:
     void refuse(Client& client, protocol::ErrorCode code, std::string_view text);
-    [[nodiscard]] std::optional<protocol::ErrorCode> check_version(const AppConfig& app, const http::Target& target) const;
+    [[nodiscard]] std::optional<protocol::ErrorCode> check_version(const AppConfig& app,
+                                                                   const http::Target& target) const;
     void subscribe(Client& client, const protocol::Subscribe& wanted);
     [[nodiscard]] bool authorised(Client& client, const protocol::Subscribe& wanted);
     void unsubscribe(Client& client, const protocol::Unsubscribe& wanted);

@@ -111,7 +111,8 @@ void Sender::settle_direct(Item& item) {
         return;
     }
     lose_pass(client, *item.channel);
-    core_.life.abort(client, item.result == -EBADF || item.result == -EINVAL ? CloseReason::internal : CloseReason::peer_reset);
+    core_.life.abort(client,
+                     item.result == -EBADF || item.result == -EINVAL ? CloseReason::internal : CloseReason::peer_reset);
 }
 
 void Sender::keep_rest_of_pass(Client& client, pubsub::LocalChannel& channel, std::size_t taken) {
@@ -159,7 +160,8 @@ void Sender::settle_flush(Item& item) {
         return;
     }
     settle_outflow(client, 0);
-    core_.life.abort(client, item.result == -EBADF || item.result == -EINVAL ? CloseReason::internal : CloseReason::peer_reset);
+    core_.life.abort(client,
+                     item.result == -EBADF || item.result == -EINVAL ? CloseReason::internal : CloseReason::peer_reset);
 }
 
 void Sender::settle_outflow(Client& client, std::size_t taken) {
@@ -217,8 +219,8 @@ void Sender::offer(Client& client, LocalChannelId channel, pubsub::Held* held, b
             return;
         }
     }
-    const pubsub::SendQueue::Offer offered{{held, channel}, wire_form(client.kind), policy, client.high_priority,
-                                           behind || client.sending};
+    const pubsub::SendQueue::Offer offered{
+        {held, channel}, wire_form(client.kind), policy, client.high_priority, behind || client.sending};
     const auto admission = outflow_of(client).queue.push(
         offered, limits, [&](const pubsub::QueueEntry& entry, DropReason reason) { let_go(client, entry, reason); });
     switch (admission) {

@@ -119,7 +119,7 @@ private:
     std::size_t count_ = 0;
     const std::size_t batch_size_;
     std::array<Item, kSendBatch> items_{};
-    std::vector<iovec> parts_;                       // of the flushes in the batch
+    std::vector<iovec> parts_;  // of the flushes in the batch
     std::array<msghdr, kSendBatch> messages_{};
     std::deque<std::uint64_t> dirty_;
     std::vector<std::unique_ptr<Outflow>> spare_;

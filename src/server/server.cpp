@@ -134,18 +134,19 @@ base::Result<void> make_cores(Running& running, std::uint64_t descriptors) {
         running.ops.watch(*running.stats[i]);
     }
     for (std::size_t i = 0; i < running.mesh.cores(); ++i) {
-        running.cores.push_back(std::make_unique<Core>(CoreSetup{
-            static_cast<CoreId>(i), running.config, running.apps, running.quotas, running.mesh, *running.rings[i], running.clock,
-            *running.randoms[i], *running.stats[i], running.ops, running.main.sockets[i].release(),
-            i == 0 ? running.metrics.sockets[0].get() : -1, descriptors}));
+        running.cores.push_back(std::make_unique<Core>(
+            CoreSetup{static_cast<CoreId>(i), running.config, running.apps, running.quotas, running.mesh,
+                      *running.rings[i], running.clock, *running.randoms[i], *running.stats[i], running.ops,
+                      running.main.sockets[i].release(), i == 0 ? running.metrics.sockets[0].get() : -1, descriptors}));
     }
     return {};
 }
 
 void announce(const Running& running) {
     if (running.config.development_app) {
-        std::printf("No app is configured: serving the DEVELOPMENT app, whose secret everybody knows.\n"
-                    "  id app-id   key app-key   secret app-secret   (--app ID:KEY:SECRET or --config FILE for your own)\n");
+        std::printf(
+            "No app is configured: serving the DEVELOPMENT app, whose secret everybody knows.\n"
+            "  id app-id   key app-key   secret app-secret   (--app ID:KEY:SECRET or --config FILE for your own)\n");
     }
     std::printf("spillway %s with %zu core%s, up to %llu clients\n", version().c_str(), running.cores.size(),
                 running.cores.size() == 1 ? "" : "s", static_cast<unsigned long long>(running.config.max_clients));
@@ -179,7 +180,9 @@ void control(Running& running, const sigset_t& signals) {
             log::warn("asked again: cutting whoever is left");
             signal_all(port, cores, Signal::What::force);
         }
-        port.drain(1024, [&](CoreId, const Envelope& envelope) { drained += std::holds_alternative<Signal>(envelope) ? 1 : 0; });
+        port.drain(1024, [&](CoreId, const Envelope& envelope) {
+            drained += std::holds_alternative<Signal>(envelope) ? 1 : 0;
+        });
         port.flush();
     }
     signal_all(port, cores, Signal::What::stop);

@@ -37,15 +37,16 @@ inline constexpr std::size_t kRefusals = 7;
 }
 
 /// Close codes that are told apart; anything else counts under 0, "none or other".
-inline constexpr std::array<std::uint16_t, 22> kCloseCodes{0,    1000, 1001, 1002, 1003, 1006, 1007, 1008, 1009, 1011, 1012,
-                                                           4001, 4003, 4004, 4006, 4007, 4008, 4009, 4100, 4200, 4201, 4202};
+inline constexpr std::array<std::uint16_t, 22> kCloseCodes{0,    1000, 1001, 1002, 1003, 1006, 1007, 1008,
+                                                           1009, 1011, 1012, 4001, 4003, 4004, 4006, 4007,
+                                                           4008, 4009, 4100, 4200, 4201, 4202};
 
 struct alignas(64) Stats {
     std::array<base::Gauge, kClientKinds> clients;
-    base::Counter connections;      // accepted ever
+    base::Counter connections;  // accepted ever
     base::Gauge subscriptions;
-    base::Gauge channels;           // occupied, counted at their home
-    base::Counter published;        // publications sequenced here
+    base::Gauge channels;     // occupied, counted at their home
+    base::Counter published;  // publications sequenced here
     base::Counter deliveries;
     std::array<std::array<base::Counter, kPriorities>, kDropReasons> dropped;
     base::Counter excluded;         // deliveries that the publisher asked not to make
@@ -56,7 +57,7 @@ struct alignas(64) Stats {
     std::array<std::array<base::Counter, kCloseReasons>, kCloseCodes.size()> closes;
     std::array<base::Counter, kRefusals> refused;
     std::array<std::array<base::Counter, kStatuses.size()>, kEndpoints> http;
-    base::Counter client_errors;    // pusher:error sent on open connections
+    base::Counter client_errors;  // pusher:error sent on open connections
     base::Gauge queued_bytes;
     base::Gauge queued_messages;
     base::Gauge block_bytes;
@@ -66,14 +67,16 @@ struct alignas(64) Stats {
     base::Counter pauses;
     base::Counter slices;
     base::Counter turns;
-    base::Counter ring_enters, ring_sqes, ring_cqes, ring_overflows, ring_no_buffers, ring_send_again, ring_send_short, ring_wakes;
-    base::Histogram broadcast;      // sequenced -> last local send of it
-    base::Histogram loop_lag;       // how long a turn kept others waiting
-    base::Counter last_turn_ms;     // monotonic, for the health check
+    base::Counter ring_enters, ring_sqes, ring_cqes, ring_overflows, ring_no_buffers, ring_send_again, ring_send_short,
+        ring_wakes;
+    base::Histogram broadcast;   // sequenced -> last local send of it
+    base::Histogram loop_lag;    // how long a turn kept others waiting
+    base::Counter last_turn_ms;  // monotonic, for the health check
 
     void count_close(std::uint16_t code, CloseReason reason) {
         std::size_t i = kCloseCodes.size();
-        while (--i != 0 && kCloseCodes[i] != code) {}
+        while (--i != 0 && kCloseCodes[i] != code) {
+        }
         closes[i][static_cast<std::size_t>(reason)].add();
     }
     void count_http(Endpoint endpoint, int status) {

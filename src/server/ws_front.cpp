@@ -37,8 +37,10 @@ private:
     /// What the next message may cause must have room in the mesh, and an echo in its own outflow; what cannot be looked at
     /// now waits.
     [[nodiscard]] ws::Flow flow() const {
-        const bool choked = client_.kind == ClientKind::echo && client_.out != nullptr && client_.out->bytes() > kEchoUnreadMax;
-        return client_.state != ClientState::open || choked || front_.core_.port.tight() ? ws::Flow::pause : ws::Flow::go_on;
+        const bool choked =
+            client_.kind == ClientKind::echo && client_.out != nullptr && client_.out->bytes() > kEchoUnreadMax;
+        return client_.state != ClientState::open || choked || front_.core_.port.tight() ? ws::Flow::pause
+                                                                                         : ws::Flow::go_on;
     }
 
     WsFront& front_;
@@ -53,7 +55,8 @@ void WsFront::feed(Client& client, std::span<const std::byte> bytes) {
     }
     const bool echo = client.kind == ClientKind::echo;
     // A publisher's message is a body of the HTTP API, and may be as large.
-    const std::uint64_t bytes_max = client.kind == ClientKind::publisher ? core_.config.max_http_body : core_.config.max_message;
+    const std::uint64_t bytes_max =
+        client.kind == ClientKind::publisher ? core_.config.max_http_body : core_.config.max_message;
     const ws::MessageLimits limits{bytes_max, echo ? kEchoFragmentsMax : kFragmentsMax};
     Events events(*this, client);
     const ws::FeedResult result = pool_.feed(client.inbound, bytes, limits, events);
@@ -69,8 +72,9 @@ void WsFront::feed(Client& client, std::span<const std::byte> bytes) {
             break;
         case ws::SessionState::failed: {
             const bool big = result.close_code == ws::close_code::kTooBig;
-            core_.life.close(client, {result.close_code, big ? CloseReason::message_too_big : CloseReason::protocol_error,
-                                      result.reason, false});
+            core_.life.close(client,
+                             {result.close_code, big ? CloseReason::message_too_big : CloseReason::protocol_error,
+                              result.reason, false});
             break;
         }
     }

@@ -28,7 +28,8 @@ private:
 class FakeWorld final : public RingWorld {
 public:
     explicit FakeWorld(const RingSizes& sizes)
-        : ring_(network_, {sizes.sq_entries, sizes.cq_entries, sizes.buffers, sizes.buffer_bytes}, 1), listener_(network_.listen()) {}
+        : ring_(network_, {sizes.sq_entries, sizes.cq_entries, sizes.buffers, sizes.buffer_bytes}, 1),
+          listener_(network_.listen()) {}
     io::Ring& ring() override { return ring_; }
     int listener() override { return listener_; }
     std::unique_ptr<RemoteEnd> connect(std::size_t window) override {
@@ -45,9 +46,9 @@ private:
 
 TEST_CASE("the simulation's ring keeps the contract") {
     // Real time and real threads are what it does not have.
-    const std::set<std::string_view> of_the_kernel_alone = {"a wake-up from another thread ends the wait and shows nowhere",
-                                                            "a wake-up is not lost to an overflow",
-                                                            "no wake-up of many is lost", "a wait ends in time"};
+    const std::set<std::string_view> of_the_kernel_alone = {
+        "a wake-up from another thread ends the wait and shows nowhere", "a wake-up is not lost to an overflow",
+        "no wake-up of many is lost", "a wait ends in time"};
     for (const auto& clause : ring_contract()) {
         if (of_the_kernel_alone.contains(clause.name)) continue;
         DYNAMIC_SECTION(clause.name) {
@@ -97,12 +98,14 @@ TEST_CASE("the simulation's ring finds memory of a waiting send that changed") {
     ring.submit();
     text[20] = 'X';
     for (int i = 0; i < 2; ++i) static_cast<void>(peer->read(10));
-    CHECK_THROWS_AS([&] {
-        for (int i = 0; i < 5; ++i) {
-            ring.wait({});
-            static_cast<void>(peer->read(10));
-        }
-    }(), SimFailure);
+    CHECK_THROWS_AS(
+        [&] {
+            for (int i = 0; i < 5; ++i) {
+                ring.wait({});
+                static_cast<void>(peer->read(10));
+            }
+        }(),
+        SimFailure);
 }
 
 }  // namespace spillway::test

@@ -389,7 +389,8 @@ void end_at(Stage stage, Way way) {
 }  // namespace
 
 TEST_CASE("a client is closed exactly once, from every stage and in every way") {
-    for (const Stage stage : {Stage::connected, Stage::half_a_request, Stage::open, Stage::behind, Stage::joining, Stage::closing}) {
+    for (const Stage stage :
+         {Stage::connected, Stage::half_a_request, Stage::open, Stage::behind, Stage::joining, Stage::closing}) {
         for (const Way way : {Way::close_frame, Way::end_of_input, Way::reset, Way::time}) {
             INFO("stage " << static_cast<int>(stage) << ", way " << static_cast<int>(way));
             end_at(stage, way);
@@ -417,7 +418,8 @@ TEST_CASE("a slot is not used again while the kernel holds an operation of it") 
     int turns = 0;
     for (; turns < 200 && world.core(0).find(id) != nullptr; ++turns) {
         run(world, 0);
-        if (const server::Client* fresh = world.find(next.connection())) CHECK(static_cast<std::uint32_t>(fresh->id) != static_cast<std::uint32_t>(id));
+        if (const server::Client* fresh = world.find(next.connection()))
+            CHECK(static_cast<std::uint32_t>(fresh->id) != static_cast<std::uint32_t>(id));
     }
     CHECK(turns > 0);
     CHECK(world.core(0).find(id) == nullptr);
@@ -438,7 +440,8 @@ TEST_CASE("slots are used again first in, first out") {
         clients[i]->reset();
         world.settle();
     }
-    for (const std::size_t i : {2U, 0U, 3U}) CHECK(world.find(world.subscriber(0, {}).connection())->slot() == slots[i]);
+    for (const std::size_t i : {2U, 0U, 3U})
+        CHECK(world.find(world.subscriber(0, {}).connection())->slot() == slots[i]);
 }
 
 // ---- no core waits for another

@@ -3,6 +3,8 @@
 //
 // Seeds. Each draws its own server, people and faults, plays some thousand steps and ends everything; see sim_world.h for
 // what is checked. A seed that fails names itself and the step; SPILLWAY_SIM_SEED=<seed> plays it alone.
+#include <unistd.h>
+
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
@@ -10,8 +12,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <unistd.h>
 
 #include <catch2/catch_test_macros.hpp>
 
@@ -28,8 +28,8 @@ const SimWorld* world_now = nullptr;
 /// Tells where it was when an assertion or a sanitizer ends the process.
 void tell_place() {
     std::string line = "simulation: seed " + std::to_string(seed_now) + ", step " +
-                       std::to_string(world_now != nullptr ? world_now->steps() : 0) + "; SPILLWAY_SIM_SEED=" +
-                       std::to_string(seed_now) + " plays it again\n";
+                       std::to_string(world_now != nullptr ? world_now->steps() : 0) +
+                       "; SPILLWAY_SIM_SEED=" + std::to_string(seed_now) + " plays it again\n";
     static_cast<void>(!::write(STDERR_FILENO, line.data(), line.size()));
 }
 void tell_place_of_abort(int) { tell_place(); }
@@ -66,7 +66,8 @@ Outcome play(std::uint64_t seed) {
     world_now = nullptr;
     outcome.trace = world.trace();
     outcome.deliveries = world.scene.deliveries;
-    if (outcome.failure.empty() && std::getenv("SPILLWAY_SIM_VERBOSE") != nullptr) WARN("seed " << seed << ": " << world.summary());
+    if (outcome.failure.empty() && std::getenv("SPILLWAY_SIM_VERBOSE") != nullptr)
+        WARN("seed " << seed << ": " << world.summary());
     return outcome;
 }
 

@@ -118,7 +118,8 @@ void FakeNetwork::end_operation(int fd) {
 }
 
 std::size_t FakeNetwork::open_connections() const {
-    return static_cast<std::size_t>(std::ranges::count_if(table_, [](const Entry& e) { return e.connection != nullptr; }));
+    return static_cast<std::size_t>(
+        std::ranges::count_if(table_, [](const Entry& e) { return e.connection != nullptr; }));
 }
 
 }  // namespace spillway::test

@@ -45,7 +45,9 @@ public:
     /// Gone at once (RST).
     void reset();
     /// Nothing more will come from the server.
-    [[nodiscard]] bool over() const { return peer_gone || ((write_shut || server_closed || broken) && outbound.empty()); }
+    [[nodiscard]] bool over() const {
+        return peer_gone || ((write_shut || server_closed || broken) && outbound.empty());
+    }
 
     // What the ring sees.
 
@@ -54,17 +56,17 @@ public:
     /// The server's descriptor is closed. Unread input resets the peer.
     void closed_by_server();
 
-    std::string inbound;             // from the peer, not yet received
-    std::string outbound;            // to the peer, not yet read
-    std::size_t window;              // of the peer: it takes in this much unread
-    std::size_t send_buffer = 0;     // of the server's socket, on top
+    std::string inbound;          // from the peer, not yet received
+    std::string outbound;         // to the peer, not yet read
+    std::size_t window;           // of the peer: it takes in this much unread
+    std::size_t send_buffer = 0;  // of the server's socket, on top
     std::size_t inbound_max = 256 * 1024;
     io::PeerAddress address;
-    int fd = -1;                     // while the server has it
+    int fd = -1;  // while the server has it
     bool peer_finished = false;
-    bool peer_gone = false;          // the peer has closed or reset it
-    bool broken = false;             // a reset went one way or the other
-    bool reset_told = false;         // the server has been told of it once (ECONNRESET); after that it is EPIPE
+    bool peer_gone = false;   // the peer has closed or reset it
+    bool broken = false;      // a reset went one way or the other
+    bool reset_told = false;  // the server has been told of it once (ECONNRESET); after that it is EPIPE
     bool write_shut = false;
     bool read_shut = false;
     bool server_closed = false;

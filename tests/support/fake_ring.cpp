@@ -122,7 +122,9 @@ void FakeRing::run_cancel(Token target) {
         // It may have been about to complete: then it does that first, and perhaps needs no cancelling any more.
         if (dice_.chance(faults.idle)) fire(*operation);
         if (!operation->over)
-            post(*operation, {.token = target, .result = operation->taken != 0 ? static_cast<std::int32_t>(operation->taken) : -ECANCELED});
+            post(*operation,
+                 {.token = target,
+                  .result = operation->taken != 0 ? static_cast<std::int32_t>(operation->taken) : -ECANCELED});
         break;
     }
     std::erase_if(operations_, [](const auto& o) { return o->over; });
@@ -135,10 +137,12 @@ int FakeRing::broken_errno(FakeConnection& connection) {
 /// Two sends of one stream at a time could interleave; so could two of one batch.
 void FakeRing::check_alone(const Operation& operation) {
     for (const auto& other : operations_)
-        sim_check(other->kind != Kind::send_wait || other->fd != operation.fd, "has one send of a socket under way at a time");
+        sim_check(other->kind != Kind::send_wait || other->fd != operation.fd,
+                  "has one send of a socket under way at a time");
     if (operation.kind != Kind::send_now || network_.connection(operation.fd) == nullptr) return;
     FakeConnection& connection = *network_.connection(operation.fd);
-    sim_check(!batches || connection.last_batch != operation.token.generation, "puts one send of a socket into a batch");
+    sim_check(!batches || connection.last_batch != operation.token.generation,
+              "puts one send of a socket into a batch");
     connection.last_batch = operation.token.generation;
     ++connection.sends;
 }
@@ -330,7 +334,8 @@ void FakeRing::give_back(std::uint16_t id) {
 }
 
 void FakeRing::configure(int fd, std::uint64_t send_buffer_bytes) {
-    if (FakeConnection* connection = network_.connection(fd)) connection->send_buffer = static_cast<std::size_t>(send_buffer_bytes);
+    if (FakeConnection* connection = network_.connection(fd))
+        connection->send_buffer = static_cast<std::size_t>(send_buffer_bytes);
 }
 
 io::PeerAddress FakeRing::peer(int fd) const {

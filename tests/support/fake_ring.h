@@ -98,7 +98,7 @@ private:
         const msghdr* message = nullptr;
         std::size_t bytes = 0;
         std::size_t taken = 0;
-        std::uint64_t print = 0;    // of a waiting send's memory
+        std::uint64_t print = 0;  // of a waiting send's memory
         std::uint64_t id = 0;
         bool over = false;
     };
@@ -134,10 +134,10 @@ private:
     FakeNetwork& network_;
     FakeRingSizes sizes_;
     Seeded dice_;
-    std::vector<Operation> queue_;       // not yet submitted
+    std::vector<Operation> queue_;                        // not yet submitted
     std::vector<std::unique_ptr<Operation>> operations_;  // armed
-    std::deque<Done> done_;              // to be taken
-    std::deque<Done> late_;              // completed, not yet visible
+    std::deque<Done> done_;                               // to be taken
+    std::deque<Done> late_;                               // completed, not yet visible
     std::vector<Buffer> buffers_;
     std::deque<std::uint16_t> free_;
     io::RingFigures figures_;

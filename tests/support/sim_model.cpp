@@ -24,7 +24,8 @@ std::uint64_t SimModel::number_in(std::string_view data) {
     std::uint64_t number = 0;
     sim_check(from != std::string_view::npos, "delivers data as it was published");
     const auto [end, error] = std::from_chars(data.data() + from + 2, data.data() + data.size(), number);
-    sim_check(error == std::errc{} && end != data.data() + data.size() && *end == ';', "delivers data as it was published");
+    sim_check(error == std::errc{} && end != data.data() + data.size() && *end == ';',
+              "delivers data as it was published");
     return number;
 }
 
@@ -48,7 +49,8 @@ void SimModel::sequenced(std::string_view channel, std::string_view data) {
 void SimModel::acknowledged(std::uint64_t number) {
     Publication& publication = at(number);
     publication.fate = Publication::Fate::acknowledged;
-    sim_check(publication.sequenced == publication.channels.size(), "answers 200 only when every channel has the event in its order");
+    sim_check(publication.sequenced == publication.channels.size(),
+              "answers 200 only when every channel has the event in its order");
 }
 
 void SimModel::refused(std::uint64_t number) {
@@ -59,7 +61,8 @@ void SimModel::refused(std::uint64_t number) {
 
 std::size_t SimModel::place(const std::string& channel, std::uint64_t number) const {
     const auto found = channels_.find(channel);
-    sim_check(found != channels_.end() && found->second.places.contains(number), "delivers only what was sequenced in the channel");
+    sim_check(found != channels_.end() && found->second.places.contains(number),
+              "delivers only what was sequenced in the channel");
     return found->second.places.at(number);
 }
 
@@ -70,14 +73,16 @@ void SimSubscription::seen_out(std::size_t size) {
         if (stay.until == kNone) stay.until = size;
 }
 
-std::size_t SimSubscription::gaps(SimModel& model, const std::string& channel, std::uint64_t client, std::size_t from, std::size_t to) {
+std::size_t SimSubscription::gaps(SimModel& model, const std::string& channel, std::uint64_t client, std::size_t from,
+                                  std::size_t to) {
     const auto& order = model.order(channel);
     std::size_t missing = 0;
     for (std::size_t i = from; i < to; ++i) missing += model.at(order[i]).excluded != client ? 1 : 0;
     return missing;
 }
 
-std::size_t SimSubscription::received(SimModel& model, const std::string& channel, std::uint64_t client, std::uint64_t number) {
+std::size_t SimSubscription::received(SimModel& model, const std::string& channel, std::uint64_t client,
+                                      std::uint64_t number) {
     ++deliveries;
     const std::size_t place = model.place(channel, number);
     sim_check(model.at(number).excluded != client, "sends nobody what excludes him");

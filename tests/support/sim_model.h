@@ -24,10 +24,10 @@ struct Publication {
     std::uint64_t source = 0;    // the connection that sends it: its publications keep their order
     std::uint64_t excluded = 0;  // the client that must not get it; 0 = none
     std::vector<std::string> channels;
-    std::string data;            // the text that receivers get
+    std::string data;  // the text that receivers get
     Priority priority = Priority::normal;
     Fate fate = Fate::open;
-    std::size_t sequenced = 0;   // channels that have it in their order
+    std::size_t sequenced = 0;  // channels that have it in their order
 };
 
 class SimModel {
@@ -41,7 +41,9 @@ public:
     void acknowledged(std::uint64_t number);
     void refused(std::uint64_t number);
 
-    [[nodiscard]] const std::vector<std::uint64_t>& order(const std::string& channel) { return channels_[channel].order; }
+    [[nodiscard]] const std::vector<std::uint64_t>& order(const std::string& channel) {
+        return channels_[channel].order;
+    }
     /// Place of a publication in a channel's order.
     [[nodiscard]] std::size_t place(const std::string& channel, std::uint64_t number) const;
     /// The number in "n=<number>;...".
@@ -70,7 +72,8 @@ public:
     /// The server was seen not to have the client in the channel any more, when the order was `size` long.
     void seen_out(std::size_t size);
     /// A message arrived. Returns how many that it should have got before are missing.
-    [[nodiscard]] std::size_t received(SimModel& model, const std::string& channel, std::uint64_t client, std::uint64_t number);
+    [[nodiscard]] std::size_t received(SimModel& model, const std::string& channel, std::uint64_t client,
+                                       std::uint64_t number);
     /// At rest: how many are missing behind the last that arrived, of a client that stayed.
     [[nodiscard]] std::size_t missing_at_end(SimModel& model, const std::string& channel, std::uint64_t client) const;
     [[nodiscard]] std::size_t confirmations() const { return confirmations_; }
@@ -87,8 +90,8 @@ private:
         std::size_t from = 0;
         std::size_t until = kNone;
     };
-    [[nodiscard]] static std::size_t gaps(SimModel& model, const std::string& channel, std::uint64_t client, std::size_t from,
-                                          std::size_t to);
+    [[nodiscard]] static std::size_t gaps(SimModel& model, const std::string& channel, std::uint64_t client,
+                                          std::size_t from, std::size_t to);
 
     std::vector<Stay> joins_;
     std::size_t confirmations_ = 0;

@@ -23,7 +23,8 @@ std::string_view name_of(Priority priority) { return to_string(priority); }
 
 // ---- clients
 
-SimClient::SimClient(SimScene& scene, std::uint64_t id, Kind kind, std::shared_ptr<FakeConnection> connection, std::string feed_channel)
+SimClient::SimClient(SimScene& scene, std::uint64_t id, Kind kind, std::shared_ptr<FakeConnection> connection,
+                     std::string feed_channel)
     : scene_(scene), id_(id), kind_(kind), connection_(std::move(connection)), feed_channel_(std::move(feed_channel)) {
     if (kind == Kind::pusher) {
         out_ = upgrade_request("/app/key?protocol=7&client=sim&version=1.0");
@@ -72,7 +73,8 @@ void SimClient::understand_http() {
         connection_->finish();
         return;
     }
-    sim_check(answer->headers.at("sec-websocket-accept") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", "proves that it read the key");
+    sim_check(answer->headers.at("sec-websocket-accept") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+              "proves that it read the key");
     upgraded_ = true;
     if (kind_ == Kind::feed) {
         established_ = true;
@@ -129,7 +131,8 @@ void SimClient::message(const std::string& text) {
         ++pongs_;
     } else if (event == "pusher_internal:subscription_succeeded") {
         SimSubscription& subscription = channels_[field(object, "channel")];
-        sim_check(subscription.state != SimSubscription::State::out || subscription.hasty, "confirms only what was asked for");
+        sim_check(subscription.state != SimSubscription::State::out || subscription.hasty,
+                  "confirms only what was asked for");
         if (subscription.state == SimSubscription::State::asked) subscription.state = SimSubscription::State::in;
         subscription.confirmed();
     } else {
@@ -178,7 +181,8 @@ void SimClient::unsubscribe(const std::string& channel) {
 void SimClient::client_event(const std::string& channel, std::string_view padding) {
     Publication& publication = scene_.model.create(id_, {channel}, padding);
     publication.excluded = id_;
-    say(R"({"event":"client-event","channel":)" + json_string(channel) + ",\"data\":" + json_string(publication.data) + "}");
+    say(R"({"event":"client-event","channel":)" + json_string(channel) + ",\"data\":" + json_string(publication.data) +
+        "}");
 }
 
 void SimClient::ping() { out_ += client_frame(opcode::kPing, "are you there"); }
@@ -216,10 +220,12 @@ std::string SimPublisher::describe(const Event& event, bool in_batch, Request& r
         json += ",\"channel\":" + json_string(event.channels.front());
     } else {
         json += ",\"channels\":[";
-        for (std::size_t i = 0; i < event.channels.size(); ++i) json += (i == 0 ? "" : ",") + json_string(event.channels[i]);
+        for (std::size_t i = 0; i < event.channels.size(); ++i)
+            json += (i == 0 ? "" : ",") + json_string(event.channels[i]);
         json += "]";
     }
-    if (event.priority != Priority::normal) json.append(",\"priority\":\"").append(name_of(event.priority)).append("\"");
+    if (event.priority != Priority::normal)
+        json.append(",\"priority\":\"").append(name_of(event.priority)).append("\"");
     if (event.excluded != nullptr) {
         publication.excluded = event.excluded->id();
         json += ",\"socket_id\":" + json_string(event.excluded->socket_id());
@@ -254,12 +260,16 @@ void SimPublisher::misbehave(Seeded& dice) {
 }
 
 std::string SimPublisher::sign(std::string_view method, const std::string& path, const std::string& query) const {
-    return path + "?" + query + "&auth_signature=" + crypto::hmac_sha256_hex(kSimAppSecret, {method, "\n", path, "\n", query});
+    return path + "?" + query +
+           "&auth_signature=" + crypto::hmac_sha256_hex(kSimAppSecret, {method, "\n", path, "\n", query});
 }
 
 void SimPublisher::upgrade() {
     std::string query = "ack=3&auth_key=";
-    query.append(kSimAppKey).append("&auth_timestamp=").append(std::to_string(scene_.unix_seconds)).append("&auth_version=1.0");
+    query.append(kSimAppKey)
+        .append("&auth_timestamp=")
+        .append(std::to_string(scene_.unix_seconds))
+        .append("&auth_version=1.0");
     out_ = upgrade_request(sign("GET", "/apps/app/publish", query));
 }
 
@@ -275,8 +285,8 @@ void SimPublisher::post(std::string_view what, const std::string& body) {
     query.append(kSimAppKey).append("&auth_timestamp=").append(std::to_string(scene_.unix_seconds));
     query.append("&auth_version=1.0&body_md5=").append(crypto::md5_hex(body));
     out_ += "POST " + sign("POST", path, query) +
-            " HTTP/1.1\r\nHost: spillway.test\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
-            "\r\n\r\n" + body;
+            " HTTP/1.1\r\nHost: spillway.test\r\nContent-Type: application/json\r\nContent-Length: " +
+            std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
 void SimPublisher::write(std::size_t most) {
@@ -300,7 +310,8 @@ void SimPublisher::read(std::size_t most) {
 void SimPublisher::answered(const HttpAnswer& answer) {
     statuses_.push_back(answer.status);
     // Signed long ago, by the clock on the wall; or the request took too long to come.
-    const bool outdated = !scene_.calm && ((answer.status == 401 && answer.body.starts_with("auth_timestamp")) || answer.status == 408);
+    const bool outdated =
+        !scene_.calm && ((answer.status == 401 && answer.body.starts_with("auth_timestamp")) || answer.status == 408);
     if (mode_ == Mode::stream) {
         sim_check(answer.status == 101 || outdated, "upgrades publishers");
         upgraded_ = answer.status == 101;
@@ -315,7 +326,8 @@ void SimPublisher::answered(const HttpAnswer& answer) {
         sim_check(answer.status >= 400 && answer.status < 500, "refuses bad requests");
         return;
     }
-    sim_check(answer.status == 200 || answer.status == 503 || outdated, "answers good publications with 200 or 503: " + answer.body);
+    sim_check(answer.status == 200 || answer.status == 503 || outdated,
+              "answers good publications with 200 or 503: " + answer.body);
     for (const std::uint64_t number : request.numbers) {
         if (answer.status == 200) {
             scene_.model.acknowledged(number);
@@ -336,7 +348,8 @@ void SimPublisher::understand_frames() {
         const JsonObject object = read_json_object(frame->payload);
         sim_check(object.contains("ack"), "takes every good message of a publisher: " + frame->payload);
         acknowledged_ += 3;
-        sim_check(field(object, "ack") == std::to_string(acknowledged_) && acknowledged_ <= said_, "acknowledges every third message once");
+        sim_check(field(object, "ack") == std::to_string(acknowledged_) && acknowledged_ <= said_,
+                  "acknowledges every third message once");
     }
 }
 

@@ -24,10 +24,10 @@ namespace spillway::test {
 /// What the people know of the world.
 struct SimScene {
     SimModel model;
-    std::size_t gaps = 0;         // messages that receivers found missing
-    std::size_t deliveries = 0;   // messages that receivers got
+    std::size_t gaps = 0;        // messages that receivers found missing
+    std::size_t deliveries = 0;  // messages that receivers got
     std::int64_t unix_seconds = 0;
-    bool calm = false;            // nothing goes wrong: errors and closes by the server are failures
+    bool calm = false;  // nothing goes wrong: errors and closes by the server are failures
 };
 
 inline constexpr std::string_view kSimAppId = "app";
@@ -38,7 +38,8 @@ class SimClient {
 public:
     enum class Kind : std::uint8_t { pusher, feed };
 
-    SimClient(SimScene& scene, std::uint64_t id, Kind kind, std::shared_ptr<FakeConnection> connection, std::string feed_channel = {});
+    SimClient(SimScene& scene, std::uint64_t id, Kind kind, std::shared_ptr<FakeConnection> connection,
+              std::string feed_channel = {});
 
     // What it can be told.
 
@@ -70,7 +71,9 @@ public:
     [[nodiscard]] bool upgraded() const { return upgraded_; }
     [[nodiscard]] bool leaving() const { return leaving_; }
     [[nodiscard]] bool gone() const { return gone_; }
-    [[nodiscard]] bool idle() const { return gone_ || (out_.empty() && connection_->outbound.empty() && connection_->inbound.empty()); }
+    [[nodiscard]] bool idle() const {
+        return gone_ || (out_.empty() && connection_->outbound.empty() && connection_->inbound.empty());
+    }
     [[nodiscard]] std::size_t unsent() const { return out_.size(); }
     [[nodiscard]] FakeConnection& connection() const { return *connection_; }
     [[nodiscard]] SimSubscription& in(const std::string& channel) { return channels_[channel]; }
@@ -108,7 +111,7 @@ private:
     bool leaving_ = false;
     bool gone_ = false;
     bool close_sent_ = false;
-    int close_code_ = -1;   // the server's; -1 = no close frame came
+    int close_code_ = -1;  // the server's; -1 = no close frame came
     int status_ = 0;
     std::size_t errors_ = 0;
     std::size_t pongs_ = 0;
@@ -131,7 +134,8 @@ public:
     /// By requests, each answered; or by a stream of messages over a publisher WebSocket, which are never refused.
     enum class Mode : std::uint8_t { requests, stream };
 
-    SimPublisher(SimScene& scene, std::uint64_t id, std::shared_ptr<FakeConnection> connection, Mode mode = Mode::requests);
+    SimPublisher(SimScene& scene, std::uint64_t id, std::shared_ptr<FakeConnection> connection,
+                 Mode mode = Mode::requests);
 
     void publish(const Event& event);
     void batch(const std::vector<Event>& events);
@@ -148,7 +152,9 @@ public:
     [[nodiscard]] Mode mode() const { return mode_; }
     [[nodiscard]] std::uint64_t acknowledged() const { return acknowledged_; }
     [[nodiscard]] bool gone() const { return gone_; }
-    [[nodiscard]] bool idle() const { return gone_ || (out_.empty() && connection_->outbound.empty() && connection_->inbound.empty()); }
+    [[nodiscard]] bool idle() const {
+        return gone_ || (out_.empty() && connection_->outbound.empty() && connection_->inbound.empty());
+    }
     [[nodiscard]] FakeConnection& connection() const { return *connection_; }
     [[nodiscard]] const std::vector<int>& statuses() const { return statuses_; }
 
@@ -173,9 +179,9 @@ private:
     HttpReader http_;
     FrameReader frames_;
     bool upgraded_ = false;
-    std::uint64_t said_ = 0;          // messages of the stream
+    std::uint64_t said_ = 0;  // messages of the stream
     std::uint64_t acknowledged_ = 0;
-    std::deque<Request> waiting_;     // without an answer; of a stream those that are not everywhere in order
+    std::deque<Request> waiting_;  // without an answer; of a stream those that are not everywhere in order
     std::vector<int> statuses_;
     bool gone_ = false;
 };

@@ -127,7 +127,8 @@ void SimWorld::step() {
         const std::size_t i = dice_.below(cores());
         if (nodes_[i]->stalled_until <= steps_) turn(i);
     } else if (what < 72) {
-        for (std::size_t n = dice_.between(1, options_.burst); n > 0; --n) step_client(*clients_[dice_.below(clients_.size())]);
+        for (std::size_t n = dice_.between(1, options_.burst); n > 0; --n)
+            step_client(*clients_[dice_.below(clients_.size())]);
     } else if (what < 88) {
         for (std::size_t n = dice_.between(1, options_.burst); n > 0; --n)
             step_publisher(*publishers_[dice_.below(publishers_.size())]);
@@ -145,7 +146,8 @@ void SimWorld::step_time() {
     clock.advance(pick(dice_, kSteps));
     if (options_.calm) return;
     if (dice_.chance(options_.leaps)) {
-        constexpr base::Duration kLeaps[] = {milliseconds(60), milliseconds(600), milliseconds(2100), seconds(11), seconds(31), seconds(80)};
+        constexpr base::Duration kLeaps[] = {milliseconds(60), milliseconds(600), milliseconds(2100),
+                                             seconds(11),      seconds(31),       seconds(80)};
         clock.advance(pick(dice_, kLeaps));
     }
     if (dice_.chance(options_.leaps)) clock.wall_step = static_cast<std::int64_t>(dice_.below(600)) - 300;
@@ -153,7 +155,8 @@ void SimWorld::step_time() {
 
 void SimWorld::step_fate() {
     replace_departed();
-    if (dice_.chance(options_.stalls * 4)) nodes_[dice_.below(cores())]->stalled_until = steps_ + dice_.between(10, 200);
+    if (dice_.chance(options_.stalls * 4))
+        nodes_[dice_.below(cores())]->stalled_until = steps_ + dice_.between(10, 200);
     if (!dice_.chance(options_.churn)) return;
     SimClient& client = *clients_[dice_.below(clients_.size())];
     if (!client.gone()) client.reset();
@@ -174,7 +177,8 @@ void SimWorld::replace_departed() {
 
 void SimWorld::spawn_client() {
     const bool feed = dice_.chance(250);
-    SimClient& client = connect(dice_.below(cores()), feed ? SimClient::Kind::feed : SimClient::Kind::pusher, feed ? any_channel() : "");
+    SimClient& client = connect(dice_.below(cores()), feed ? SimClient::Kind::feed : SimClient::Kind::pusher,
+                                feed ? any_channel() : "");
     if (dice_.chance(options_.slow)) client.reads_at_once = dice_.below(30);
     client.rude = dice_.chance(options_.rude);
     if (dice_.chance(200)) client.fragment(dice_.between(1, 40));
@@ -197,7 +201,8 @@ std::string SimWorld::summary() {
     tell("excluded", sum([](const server::Stats& s) { return s.excluded.value(); }));
     tell("pauses", sum([](const server::Stats& s) { return s.pauses.value(); }));
     tell("turns", sum([](const server::Stats& s) { return s.turns.value(); }));
-    for (std::size_t i = 0; i < kDropReasons; ++i) tell(to_string(static_cast<DropReason>(i)), dropped(static_cast<DropReason>(i)));
+    for (std::size_t i = 0; i < kDropReasons; ++i)
+        tell(to_string(static_cast<DropReason>(i)), dropped(static_cast<DropReason>(i)));
     for (std::size_t i = 0; i < kCloseReasons; ++i) {
         const auto closes = sum([i](const server::Stats& s) {
             std::uint64_t total = 0;
@@ -304,7 +309,8 @@ void SimWorld::speak(SimClient& client) {
             if (dice_.chance(150)) {
                 client.unsubscribe(channel);
             } else if (channel.starts_with("private-")) {
-                client.client_event(channel, std::string(dice_.below(std::min<std::size_t>(options_.padding_max, 200)), 'c'));
+                client.client_event(channel,
+                                    std::string(dice_.below(std::min<std::size_t>(options_.padding_max, 200)), 'c'));
             }
             break;
         case SimSubscription::State::leaving: break;

@@ -51,9 +51,9 @@ SimWorld::SimWorld(const SimOptions& options)
     }
     for (std::size_t i = 0; i < options.cores; ++i) {
         Node& node = *nodes_[i];
-        node.core = std::make_unique<server::Core>(server::CoreSetup{
-            static_cast<CoreId>(i), config_, apps_, quotas_, mesh_, *node.ring, clock, *node.random, node.stats, ops_,
-            node.listener, -1, 1U << 12, options.send_batch});
+        node.core = std::make_unique<server::Core>(
+            server::CoreSetup{static_cast<CoreId>(i), config_, apps_, quotas_, mesh_, *node.ring, clock, *node.random,
+                              node.stats, ops_, node.listener, -1, 1U << 12, options.send_batch});
         node.core->home.set_witness(this);
         node.core->begin();
     }
@@ -145,7 +145,8 @@ void SimWorld::joined(CoreId from, LocalChannelId local, std::uint64_t packed) {
 
 // ---- the people
 
-SimClient& SimWorld::connect(std::size_t core, SimClient::Kind kind, const std::string& feed_channel, std::size_t window) {
+SimClient& SimWorld::connect(std::size_t core, SimClient::Kind kind, const std::string& feed_channel,
+                             std::size_t window) {
     auto connection = network.connect(nodes_[core]->listener, window != 0 ? window : options_.window);
     clients_.push_back(std::make_unique<SimClient>(scene, next_id_++, kind, connection, feed_channel));
     by_connection_[connection.get()] = clients_.back().get();
@@ -154,8 +155,8 @@ SimClient& SimWorld::connect(std::size_t core, SimClient::Kind kind, const std::
 
 SimPublisher& SimWorld::connect_publisher(std::size_t core, SimPublisher::Mode mode) {
     scene.unix_seconds = clock.unix_seconds();
-    publishers_.push_back(
-        std::make_unique<SimPublisher>(scene, next_id_++, network.connect(nodes_[core]->listener, options_.window), mode));
+    publishers_.push_back(std::make_unique<SimPublisher>(
+        scene, next_id_++, network.connect(nodes_[core]->listener, options_.window), mode));
     return *publishers_.back();
 }
 
@@ -183,14 +184,24 @@ void SimWorld::everybody_acts(const SimClient* sleeper) {
 }
 
 std::string SimWorld::describe(const FakeConnection& connection) {
-    std::string text = " (fd " + std::to_string(connection.fd) + ", to server " + std::to_string(connection.inbound.size()) +
-                       ", to peer " + std::to_string(connection.outbound.size());
+    std::string text = " (fd " + std::to_string(connection.fd) + ", to server " +
+                       std::to_string(connection.inbound.size()) + ", to peer " +
+                       std::to_string(connection.outbound.size());
     if (const Client* c = find(connection)) {
-        text += ", state " + std::to_string(static_cast<int>(c->state)) + ", kind " + std::to_string(static_cast<int>(c->kind));
-        const std::pair<const char*, bool> flags[] = {
-            {"dirty", c->dirty},       {"sending", c->sending}, {"armed", c->recv_armed},      {"paused", c->paused},
-            {"awaiting", c->awaiting}, {"out", c->out != nullptr}, {"cancelling", c->recv_cancelling}, {"starved", c->starved},
-            {"over", c->input_over},   {"doomed", c->doomed}, {"held", c->held_input != nullptr}, {"http", c->http != nullptr}};
+        text += ", state " + std::to_string(static_cast<int>(c->state)) + ", kind " +
+                std::to_string(static_cast<int>(c->kind));
+        const std::pair<const char*, bool> flags[] = {{"dirty", c->dirty},
+                                                      {"sending", c->sending},
+                                                      {"armed", c->recv_armed},
+                                                      {"paused", c->paused},
+                                                      {"awaiting", c->awaiting},
+                                                      {"out", c->out != nullptr},
+                                                      {"cancelling", c->recv_cancelling},
+                                                      {"starved", c->starved},
+                                                      {"over", c->input_over},
+                                                      {"doomed", c->doomed},
+                                                      {"held", c->held_input != nullptr},
+                                                      {"http", c->http != nullptr}};
         for (const auto& [name, set] : flags)
             if (set) text.append(" ").append(name);
     }
@@ -203,9 +214,11 @@ std::string SimWorld::unrest(const SimClient* sleeper) {
         if (client.get() != sleeper && !client->idle()) return "a client's bytes" + describe(client->connection());
     for (auto& publisher : publishers_) {
         if (!publisher->idle()) return "a publisher's bytes" + describe(publisher->connection());
-        if (!publisher->gone() && publisher->unanswered() != 0) return "a publication without an answer" + describe(publisher->connection());
+        if (!publisher->gone() && publisher->unanswered() != 0)
+            return "a publication without an answer" + describe(publisher->connection());
     }
-    if (sum([](const server::Stats& s) { return s.broadcast_sent.value() - s.broadcast_taken.value(); }) != 0) return "broadcasts in the mesh";
+    if (sum([](const server::Stats& s) { return s.broadcast_sent.value() - s.broadcast_taken.value(); }) != 0)
+        return "broadcasts in the mesh";
     for (auto& node : nodes_) {
         server::Core& c = *node->core;
         if (c.home.waiting()) return "publications without a place";
@@ -216,7 +229,8 @@ std::string SimWorld::unrest(const SimClient* sleeper) {
         if (node->ring->rouses() || node->ring->has_late()) return "completions";
         std::string moving;
         c.clients.for_each([&](std::uint32_t, Client& client) {
-            if (client.out != nullptr || client.state != server::ClientState::open) moving = describe(*network.connection(client.fd));
+            if (client.out != nullptr || client.state != server::ClientState::open)
+                moving = describe(*network.connection(client.fd));
         });
         if (sleeper == nullptr && !moving.empty()) return "a connection of the server's" + moving;
     }
@@ -238,7 +252,8 @@ void SimWorld::settle_until_quiet(const SimClient* sleeper) {
         still = moving.empty() ? still + 1 : 0;
         if (still == 3) return;
         clock.advance(round < 1000 ? milliseconds{1} : milliseconds{10});
-        sim_check(clock.peek() < limit, "comes to rest within ten seconds when nothing goes wrong any more; there is still " + moving);
+        sim_check(clock.peek() < limit,
+                  "comes to rest within ten seconds when nothing goes wrong any more; there is still " + moving);
     }
 }
 
@@ -251,7 +266,8 @@ std::uint64_t SimWorld::queued(server::Core& core) {
     std::uint64_t total = 0;
     core.clients.for_each([&](std::uint32_t, Client& client) {
         if (client.out == nullptr) return;
-        for (std::size_t i = 0; i < client.out->queue.size(); ++i) total += client.out->queue.at(i).channel.is_none() ? 0 : 1;
+        for (std::size_t i = 0; i < client.out->queue.size(); ++i)
+            total += client.out->queue.at(i).channel.is_none() ? 0 : 1;
     });
     return total;
 }
@@ -283,19 +299,22 @@ void SimWorld::check_bounds() {
         node->core->clients.for_each([&](std::uint32_t, Client& client) {
             subscriptions += client.subscriptions.size();
             if (client.out == nullptr) return;
-            sim_check(client.out->queue.size() <= config_.queue_messages + 1, "bounds the messages that wait for a client");
+            sim_check(client.out->queue.size() <= config_.queue_messages + 1,
+                      "bounds the messages that wait for a client");
             sim_check(client.out->queue.bytes() <= config_.queue_bytes + options_.padding_max * 2 + 1024,
                       "bounds the bytes that wait for a client");
         });
     }
     for (auto& node : nodes_)
-        sim_check(node->core->port.outbox_size() <= 64 + mesh_.capacity() * cores() + 2 * subscriptions + 2 * options_.clients,
+        sim_check(node->core->port.outbox_size() <=
+                      64 + mesh_.capacity() * cores() + 2 * subscriptions + 2 * options_.clients,
                   "keeps outboxes small");
 }
 
 void SimWorld::check_sleepers() {
     for (auto& node : nodes_)
-        if (node->asleep) sim_check(node->core->port.inbox_empty() || node->ring->woken(), "wakes a sleeping core for what it sends");
+        if (node->asleep)
+            sim_check(node->core->port.inbox_empty() || node->ring->woken(), "wakes a sleeping core for what it sends");
 }
 
 void SimWorld::observe_leaves() {
@@ -337,7 +356,8 @@ void SimWorld::check_rest() {
         }
     }
     const std::uint64_t drops = dropped(DropReason::queue_threshold) + dropped(DropReason::displaced) +
-                                dropped(DropReason::conflated) + dropped(DropReason::queue_full) + dropped(DropReason::memory);
+                                dropped(DropReason::conflated) + dropped(DropReason::queue_full) +
+                                dropped(DropReason::memory);
     sim_check(scene.gaps + missing <= drops, "counts every message that somebody misses");
     if (options_.calm) sim_check(drops == 0, "drops nothing when nothing goes wrong and queues have room");
     for (auto& node : nodes_) {
@@ -360,11 +380,12 @@ void SimWorld::check_service() {
         publisher.publish({{channel}, "last", Priority::normal, nullptr});
         settle();
     }
-    for (const int status : publisher.statuses()) sim_check(status == 200, "takes a publication when everything is over");
+    for (const int status : publisher.statuses())
+        sim_check(status == 200, "takes a publication when everything is over");
     sim_check(publisher.statuses().size() == channels_.size(), "answers every publication when everything is over");
     for (const auto& channel : channels_)
-        sim_check(fresh.in(channel).deliveries == 1, "delivers when everything is over: " + channel + " " +
-                  std::to_string(fresh.in(channel).deliveries));
+        sim_check(fresh.in(channel).deliveries == 1,
+                  "delivers when everything is over: " + channel + " " + std::to_string(fresh.in(channel).deliveries));
     check_rest();
 }
 

@@ -43,24 +43,24 @@ struct SimOptions {
     FakeRingSizes ring;
     FakeFaults faults;
     base::Duration per_reading{0};
-    Config config;                    // without apps
+    Config config;  // without apps
     // For the swarm.
     std::size_t steps = 6000;
-    std::size_t burst = 1;            // people act up to so many times in one step
+    std::size_t burst = 1;  // people act up to so many times in one step
     std::size_t channels = 3;
     std::size_t clients = 8;
     std::size_t publishers = 2;
     std::size_t channels_per_publication = 3;
     std::size_t padding_max = 60;
     std::size_t window = 64 * 1024;
-    unsigned churn = 0;               // per mille of client actions that end the client
-    unsigned slow = 0;                // per mille of clients that read in small pieces or stop
-    unsigned rude = 0;                // per mille of clients that misbehave
-    unsigned hasty = 0;               // per mille of subscriptions that are left before they are confirmed
-    unsigned stalls = 0;              // per mille of steps at which a core stops for a while
-    unsigned leaps = 0;               // per mille of steps at which time leaps
-    bool calm = false;                // nothing goes wrong, nothing may be lost
-    bool drain_under_load = false;    // at the end the clients do not go, they are sent away
+    unsigned churn = 0;             // per mille of client actions that end the client
+    unsigned slow = 0;              // per mille of clients that read in small pieces or stop
+    unsigned rude = 0;              // per mille of clients that misbehave
+    unsigned hasty = 0;             // per mille of subscriptions that are left before they are confirmed
+    unsigned stalls = 0;            // per mille of steps at which a core stops for a while
+    unsigned leaps = 0;             // per mille of steps at which time leaps
+    bool calm = false;              // nothing goes wrong, nothing may be lost
+    bool drain_under_load = false;  // at the end the clients do not go, they are sent away
 };
 
 /// The circumstances of a seed: each fault and each limit drawn anew, a third of the faults off.
@@ -82,7 +82,8 @@ public:
     /// The core that gives a channel its order.
     [[nodiscard]] std::size_t home_of(std::string_view channel) const;
     /// A name with that home, different for each n.
-    [[nodiscard]] std::string channel_at(std::size_t core, std::size_t n = 0, std::string_view prefix = "channel-") const;
+    [[nodiscard]] std::string channel_at(std::size_t core, std::size_t n = 0,
+                                         std::string_view prefix = "channel-") const;
     void signal(server::Signal::What what);
     [[nodiscard]] std::size_t drained();
     /// The server's side of a person's connection; nullptr when it is over.
@@ -97,8 +98,8 @@ public:
 
     // The people.
 
-    SimClient& connect(std::size_t core, SimClient::Kind kind = SimClient::Kind::pusher, const std::string& feed_channel = {},
-                       std::size_t window = 0);
+    SimClient& connect(std::size_t core, SimClient::Kind kind = SimClient::Kind::pusher,
+                       const std::string& feed_channel = {}, std::size_t window = 0);
     SimPublisher& connect_publisher(std::size_t core, SimPublisher::Mode mode = SimPublisher::Mode::requests);
     /// Everybody writes and reads all there is, and all cores turn, until nothing moves any more.
     void settle();
@@ -189,14 +190,14 @@ private:
     std::vector<std::unique_ptr<Node>> nodes_;
     server::MeshPort control_;
     std::vector<std::string> channels_;
-    std::vector<std::unique_ptr<SimClient>> clients_;       // present ones
+    std::vector<std::unique_ptr<SimClient>> clients_;  // present ones
     std::vector<std::unique_ptr<SimPublisher>> publishers_;
     std::map<const FakeConnection*, SimClient*> by_connection_;
     std::uint64_t next_id_ = 1;
     std::uint64_t steps_ = 0;
     std::uint64_t trace_ = 0xCBF29CE484222325ULL;
     std::size_t drained_ = 0;
-    bool calming_ = false;                                  // the swarm is over: no new mischief
+    bool calming_ = false;  // the swarm is over: no new mischief
 };
 
 }  // namespace spillway::test

@@ -19,7 +19,8 @@ std::string client_frame(unsigned opcode, std::string_view payload, bool fin, st
     } else {
         const int bytes = length <= 0xFFFF ? 2 : 8;
         out.push_back(static_cast<char>(0x80U | (bytes == 2 ? 126U : 127U)));
-        for (int i = bytes - 1; i >= 0; --i) out.push_back(static_cast<char>((static_cast<std::uint64_t>(length) >> (8 * i)) & 0xFF));
+        for (int i = bytes - 1; i >= 0; --i)
+            out.push_back(static_cast<char>((static_cast<std::uint64_t>(length) >> (8 * i)) & 0xFF));
     }
     char mask[4];
     for (int i = 0; i < 4; ++i) out.push_back(mask[i] = static_cast<char>((key >> (8 * (3 - i))) & 0xFF));
@@ -97,7 +98,8 @@ std::optional<HttpAnswer> HttpReader::next() {
         const std::size_t colon = bytes_.find(": ", line);
         sim_check(colon != std::string::npos && colon < stop, "writes header lines with a colon");
         std::string name = bytes_.substr(line, colon - line);
-        std::ranges::transform(name, name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+        std::ranges::transform(name, name.begin(),
+                               [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
         answer.headers[name] = bytes_.substr(colon + 2, stop - colon - 2);
         line = stop + 2;
     }
@@ -152,7 +154,9 @@ private:
     }
     void expect(char c) { sim_check(take() == c, "writes valid JSON"); }
     void skip() {
-        while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t' || text_[at_] == '\r')) ++at_;
+        while (at_ < text_.size() &&
+               (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t' || text_[at_] == '\r'))
+            ++at_;
     }
 
     unsigned hex4() {

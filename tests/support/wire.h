@@ -20,7 +20,8 @@ inline constexpr unsigned kContinuation = 0x0, kText = 0x1, kBinary = 0x2, kClos
 }
 
 /// One masked frame of a client.
-[[nodiscard]] std::string client_frame(unsigned opcode, std::string_view payload, bool fin = true, std::uint32_t key = 0x5A17C3E9);
+[[nodiscard]] std::string client_frame(unsigned opcode, std::string_view payload, bool fin = true,
+                                       std::uint32_t key = 0x5A17C3E9);
 [[nodiscard]] std::string close_payload(unsigned code, std::string_view reason = {});
 
 /// `text` in quotes.

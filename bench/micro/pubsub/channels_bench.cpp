@@ -104,11 +104,13 @@ void walk_pass(benchmark::State& state) {
         PassState& pass = channel.pass;
         while (pass.cursor < pass.end) {
             const Subscriber subscriber = channel.subscribers[pass.cursor++];
-            if (subscriber.is_gone() || subscriber.first_seq > pass.messages.front()->message->seq || pass.excludes) continue;
+            if (subscriber.is_gone() || subscriber.first_seq > pass.messages.front()->message->seq || pass.excludes)
+                continue;
             clients[subscriber.slot].batch = static_cast<std::uint32_t>(seq);
             served += LocalChannels::pass_bytes(channel, WireForm::pusher).size();
         }
-        channels.end_pass(channel, [&](Held* held) { holds.release(held); }, [](std::uint32_t, std::uint32_t, std::uint32_t) {});
+        channels.end_pass(
+            channel, [&](Held* held) { holds.release(held); }, [](std::uint32_t, std::uint32_t, std::uint32_t) {});
         while (channel.live < count) channels.add(channel, channel.live, 0, 1);
     }
     benchmark::DoNotOptimize(served);

@@ -62,7 +62,8 @@ void push_and_consume(benchmark::State& state) {
     for (auto _ : state) {
         for (std::size_t i = 0; i < depth; ++i) benchmark::DoNotOptimize(bench.push(held, OverflowPolicy::drop_newest));
         const std::size_t piece = in_pieces ? 1000 : depth * kFrameBytes;
-        for (std::size_t rest = depth * kFrameBytes; rest != 0; rest -= std::min(piece, rest)) bench.consume(std::min(piece, rest));
+        for (std::size_t rest = depth * kFrameBytes; rest != 0; rest -= std::min(piece, rest))
+            bench.consume(std::min(piece, rest));
     }
     state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(depth));
 }
@@ -73,7 +74,8 @@ void push_when_full(benchmark::State& state, OverflowPolicy policy) {
     constexpr std::size_t kMessages = 4096;
     Bench bench;
     std::vector<Held*> messages;
-    for (std::size_t i = 0; i < kMessages; ++i) messages.push_back(bench.make(policy == OverflowPolicy::conflate ? 1 + i % 800 : 1 + i));
+    for (std::size_t i = 0; i < kMessages; ++i)
+        messages.push_back(bench.make(policy == OverflowPolicy::conflate ? 1 + i % 800 : 1 + i));
     std::size_t next = 0;
     for (std::size_t i = 0; i < 1024; ++i) bench.push(messages[next++ % kMessages], OverflowPolicy::drop_newest);
     for (auto _ : state) benchmark::DoNotOptimize(bench.push(messages[next++ % kMessages], policy));

@@ -66,8 +66,10 @@ void compose_and_settle(benchmark::State& state) {
     server::Outflow out;
     for (auto _ : state) {
         for (std::size_t i = 0; i < messages; ++i) {
-            const pubsub::SendQueue::Offer offer{{held, {1, 1}}, WireForm::pusher, OverflowPolicy::drop_newest, false, false};
-            if (out.queue.push(offer, {}, [](const pubsub::QueueEntry&, DropReason) {}) != pubsub::Admission::queued) break;
+            const pubsub::SendQueue::Offer offer{
+                {held, {1, 1}}, WireForm::pusher, OverflowPolicy::drop_newest, false, false};
+            if (out.queue.push(offer, {}, [](const pubsub::QueueEntry&, DropReason) {}) != pubsub::Admission::queued)
+                break;
             pubsub::Holds::retain(held);
         }
         std::size_t bytes = 0;
@@ -80,7 +82,12 @@ void compose_and_settle(benchmark::State& state) {
 
 }  // namespace
 
-BENCHMARK(encode_frame)->ArgNames({"bytes", "feed"})->Args({128, 0})->Args({128, 1})->Args({1024, 0})->Args({10'240, 0});
+BENCHMARK(encode_frame)
+    ->ArgNames({"bytes", "feed"})
+    ->Args({128, 0})
+    ->Args({128, 1})
+    ->Args({1024, 0})
+    ->Args({10'240, 0});
 BENCHMARK(compose_and_settle)->Arg(1)->Arg(16);
 
 BENCHMARK_MAIN();

@@ -47,7 +47,8 @@ void send_over_the_ring(benchmark::State& state) {
         for (std::uint32_t i = 0; i < kBurst; ++i) a.send(kB, Broadcast{nullptr, {1, 1}, i});
         for (std::uint32_t taken = 0; taken < kBurst;) {
             a.flush();
-            taken += static_cast<std::uint32_t>(b.drain(kBurst, [&](CoreId, const Envelope& e) { sum += expected_of(e); }));
+            taken +=
+                static_cast<std::uint32_t>(b.drain(kBurst, [&](CoreId, const Envelope& e) { sum += expected_of(e); }));
         }
     }
     benchmark::DoNotOptimize(sum);

@@ -87,7 +87,8 @@ TEST_CASE("H3 a freed block is the next of its class, whatever else was freed", 
 TEST_CASE("H6 a pool keeps 16 MiB for reuse and not a byte more", "[pubsub][block_pool]") {
     BlockPool pool(0, 1);
     std::vector<Parcel*> blocks;
-    for (std::uint64_t bytes = 0; bytes < kKeptMax + 64 * kKiB; bytes += 64 * kKiB) blocks.push_back(parcel(pool, 64 * kKiB));
+    for (std::uint64_t bytes = 0; bytes < kKeptMax + 64 * kKiB; bytes += 64 * kKiB)
+        blocks.push_back(parcel(pool, 64 * kKiB));
     Parcel* tiny = parcel(pool, 128);
     for (Parcel* block : blocks) {
         pool.release(block);
@@ -197,7 +198,8 @@ TEST_CASE("H6 whatever is done with a pool, its counts are those of the blocks t
     CHECK(pool.bytes_live() == 0);
 }
 
-TEST_CASE("R7 one body is read by several cores and used again only when all are done", "[pubsub][block_pool][threads]") {
+TEST_CASE("R7 one body is read by several cores and used again only when all are done",
+          "[pubsub][block_pool][threads]") {
     constexpr std::uint64_t kBlocks = 20'000;
     constexpr std::size_t kReaders = 2;
     constexpr std::size_t kWords = 24;

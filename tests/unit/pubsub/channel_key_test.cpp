@@ -49,7 +49,8 @@ TEST_CASE("a key carries its hash, and keys are equal by app and name", "[pubsub
 
 TEST_CASE("channels spread evenly over their home cores", "[pubsub][channel_key]") {
     constexpr int kChannels = 64'000;
-    for (const std::size_t cores : {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{8}, std::size_t{16}, kCoresMax}) {
+    for (const std::size_t cores :
+         {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{8}, std::size_t{16}, kCoresMax}) {
         CAPTURE(cores);
         std::vector<int> channels_of(cores);
         for (int i = 0; i < kChannels; ++i) {

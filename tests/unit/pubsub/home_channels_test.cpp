@@ -25,7 +25,8 @@ constexpr auto kPusher = WireForm::pusher;
 constexpr auto kFeed = WireForm::feed;
 
 /// A key over a name that is gone as soon as join() returns: the home keeps its own copy.
-std::uint64_t join_named(HomeChannels& home, CoreId core, LocalChannelId local, std::string name, WireForm form = kPusher) {
+std::uint64_t join_named(HomeChannels& home, CoreId core, LocalChannelId local, std::string name,
+                         WireForm form = kPusher) {
     const ChannelKey key = channel_key(0, name);
     const std::uint64_t first = home.join(core, local, &key, form);
     std::ranges::fill(name, '!');
@@ -146,7 +147,8 @@ TEST_CASE("home channels agree with a table of subscribers over random joins and
             if (first && (local.is_none() || random() % 2 == 0))
                 local = {local.is_none() || random() % 2 == 0 ? next_slot[core]++ : local.slot, next_generation++};
             if (m.total() == 0) m.seq = 0;
-            const std::uint64_t seq = first ? join_named(home, core_id, local, name, form) : home.join(core_id, local, nullptr, form);
+            const std::uint64_t seq =
+                first ? join_named(home, core_id, local, name, form) : home.join(core_id, local, nullptr, form);
             REQUIRE(seq == m.seq + 1);
             ++m.count[core][f];
         } else if (m.count[core][f] != 0) {

@@ -41,13 +41,17 @@ public:
     std::vector<Move> moves;
 
     auto note() {
-        return [this](std::uint32_t slot, std::uint32_t back, std::uint32_t index) { moves.push_back({slot, back, index}); };
+        return [this](std::uint32_t slot, std::uint32_t back, std::uint32_t index) {
+            moves.push_back({slot, back, index});
+        };
     }
     std::uint32_t joins(std::uint32_t slot, std::uint64_t first_seq = 1) {
         return channels.add(channel, slot, slot + 1000, first_seq);
     }
     void leaves(std::uint32_t index) { channels.remove(channel, index, note()); }
-    void gathers(std::uint64_t seq, std::size_t bytes = 10) { channel.gathered.push_back(messages.make({.seq = seq, .bytes = bytes})); }
+    void gathers(std::uint64_t seq, std::size_t bytes = 10) {
+        channel.gathered.push_back(messages.make({.seq = seq, .bytes = bytes}));
+    }
     void begins(std::size_t bytes_max = kNoLimit) { channels.begin_pass(channel, bytes_max); }
     void ends() {
         channels.end_pass(channel, [this](Held* held) { messages.release(held); }, note());
@@ -69,7 +73,6 @@ public:
         for (const Subscriber& s : channel.subscribers) all.push_back(s.slot);
         return all;
     }
-
 };
 
 using Seqs = std::vector<std::uint64_t>;
@@ -120,7 +123,8 @@ TEST_CASE("an id names one life of a channel", "[pubsub][local_channels]") {
     channels.check_invariants();
 }
 
-TEST_CASE("a channel stays open while it has subscribers, joins under way, a job or a pass", "[pubsub][local_channels]") {
+TEST_CASE("a channel stays open while it has subscribers, joins under way, a job or a pass",
+          "[pubsub][local_channels]") {
     Fixture f;
     SECTION("subscribers") {
         f.joins(1);
@@ -341,7 +345,8 @@ TEST_CASE("a pass is measured by the larger form of each message", "[pubsub][loc
     CHECK(f.messages.nothing_left());
 }
 
-TEST_CASE("C2 one message is sent from where it lies, several from one joined copy per form", "[pubsub][local_channels]") {
+TEST_CASE("C2 one message is sent from where it lies, several from one joined copy per form",
+          "[pubsub][local_channels]") {
     Fixture f;
     f.joins(1);
     const auto gather = [&](std::uint64_t seq) {
@@ -595,8 +600,8 @@ private:
     Messages messages_;
     LocalChannels channels_{1};
     LocalChannel& channel_ = *channels_.get(channels_.open(channel_key(0, "room")).id);
-    std::map<std::uint32_t, std::uint32_t> by_slot_;                 // live client -> index of its entry
-    std::map<std::uint64_t, std::set<std::uint32_t>> outstanding_;   // message -> clients that must get it yet
+    std::map<std::uint32_t, std::uint32_t> by_slot_;                // live client -> index of its entry
+    std::map<std::uint64_t, std::set<std::uint32_t>> outstanding_;  // message -> clients that must get it yet
     std::map<Held*, std::uint64_t> number_of_;
     std::uint64_t seq_ = 0;
     std::uint64_t next_number_ = 0;

@@ -19,8 +19,8 @@ namespace spillway::test {
 
 struct MessageSpec {
     std::uint64_t seq = 1;
-    std::size_t bytes = 10;       // of the pusher frame
-    std::size_t feed_bytes = 0;   // of the feed frame; 0 = not in use
+    std::size_t bytes = 10;      // of the pusher frame
+    std::size_t feed_bytes = 0;  // of the feed frame; 0 = not in use
     Priority priority = Priority::normal;
     std::uint64_t event = 1;
     std::uint64_t exclude = 0;

@@ -41,11 +41,12 @@ public:
 
     std::uint64_t bytes() const { return sum(entries) - head_taken; }
 
-    Admission push(const Entry& arriving, OverflowPolicy policy, bool high_client, bool behind, const QueueLimits& limits,
-                   Losses& losses) {
+    Admission push(const Entry& arriving, OverflowPolicy policy, bool high_client, bool behind,
+                   const QueueLimits& limits, Losses& losses) {
         const auto replaced = [&](std::vector<std::uint64_t> gone) { return without(gone); };
         if (policy == OverflowPolicy::conflate && behind) {
-            if (const auto older = same_event(arriving); older && may_follow(arriving, replaced({*older}), high_client, limits)) {
+            if (const auto older = same_event(arriving);
+                older && may_follow(arriving, replaced({*older}), high_client, limits)) {
                 entries = replaced({*older});
                 losses.emplace_back(*older, DropReason::conflated);
                 entries.push_back(arriving);
@@ -57,7 +58,8 @@ public:
             return Admission::queued;
         }
         if (arriving.priority == Priority::urgent) return Admission::close;
-        if (policy == OverflowPolicy::disconnect && over(entries, Priority::normal, high_client, limits)) return Admission::close;
+        if (policy == OverflowPolicy::disconnect && over(entries, Priority::normal, high_client, limits))
+            return Admission::close;
         if (policy != OverflowPolicy::drop_oldest) return Admission::dropped;
         std::vector<std::uint64_t> gone;
         for (const std::uint64_t seq : displaceable(arriving.priority)) {
@@ -108,13 +110,15 @@ private:
                                  unsent >= t * static_cast<double>(limits.bytes) - kRounding);
     }
     /// Into `rest`, what is left of the entries: under the threshold, or no fuller than before.
-    bool may_follow(const Entry& arriving, const std::vector<Entry>& rest, bool high_client, const QueueLimits& limits) const {
+    bool may_follow(const Entry& arriving, const std::vector<Entry>& rest, bool high_client,
+                    const QueueLimits& limits) const {
         return !over(rest, arriving.priority, high_client, limits) || sum(entries) - sum(rest) >= arriving.bytes;
     }
     std::optional<std::uint64_t> same_event(const Entry& arriving) const {
         for (std::size_t i = fixed(); i < entries.size(); ++i) {
             const Entry& e = entries[i];
-            if (!e.channel.is_none() && e.channel == arriving.channel && e.event == arriving.event && e.priority <= arriving.priority)
+            if (!e.channel.is_none() && e.channel == arriving.channel && e.event == arriving.event &&
+                e.priority <= arriving.priority)
                 return e.seq;
         }
         return std::nullopt;
@@ -220,7 +224,8 @@ private:
 
     void consume() {
         const bool most = below(4) == 0;
-        const auto taken = static_cast<std::size_t>(below(static_cast<std::uint32_t>(queue_.bytes() / (most ? 1 : 4)) + 1));
+        const auto taken =
+            static_cast<std::size_t>(below(static_cast<std::uint32_t>(queue_.bytes() / (most ? 1 : 4)) + 1));
         std::vector<std::uint64_t> done;
         queue_.consume(taken, kForm, [&](const QueueEntry& e) {
             done.push_back(e.held->message->seq);

@@ -73,7 +73,8 @@ public:
         const QueueLimits kept = limits;
         limits = {kPlenty, kPlenty};
         for (std::size_t i = 0; i < count; ++i)
-            REQUIRE(push({.priority = priority, .bytes = bytes, .event = 1'000'000 + next_, .behind = false}) == Admission::queued);
+            REQUIRE(push({.priority = priority, .bytes = bytes, .event = 1'000'000 + next_, .behind = false}) ==
+                    Admission::queued);
         limits = kept;
     }
     void consume(std::size_t taken) {
@@ -170,13 +171,13 @@ TEST_CASE("H4 a threshold that falls between two messages is reached by the seco
         while (!f.queue.over_threshold(priority, high_client, f.limits)) f.fill(1);
         return f.queue.size();
     };
-    CHECK(limit_of(Priority::low, false) == 615);       // 614.4
-    CHECK(limit_of(Priority::normal, false) == 820);    // 819.2
-    CHECK(limit_of(Priority::high, false) == 973);      // 972.8
+    CHECK(limit_of(Priority::low, false) == 615);     // 614.4
+    CHECK(limit_of(Priority::normal, false) == 820);  // 819.2
+    CHECK(limit_of(Priority::high, false) == 973);    // 972.8
     CHECK(limit_of(Priority::urgent, false) == 1024);
     CHECK(limit_of(Priority::low, true) == 820);
-    CHECK(limit_of(Priority::normal, true) == 922);     // 921.6
-    CHECK(limit_of(Priority::high, true) == 999);       // 998.4
+    CHECK(limit_of(Priority::normal, true) == 922);  // 921.6
+    CHECK(limit_of(Priority::high, true) == 999);    // 998.4
     CHECK(limit_of(Priority::urgent, true) == 1024);
 }
 
@@ -248,14 +249,15 @@ TEST_CASE("H4 at a full queue urgent closes the client under every policy", "[pu
 TEST_CASE("H4 drop_oldest lets the oldest of the lowest priority go", "[pubsub][send_queue]") {
     Fixture f;
     f.policy = OverflowPolicy::drop_oldest;
-    f.fill(2, 10, Priority::high);    // 1 2
-    f.fill(2, 10, Priority::normal);  // 3 4
-    f.fill(2, 10, Priority::low);     // 5 6
-    f.fill(2, 10, Priority::normal);  // 7 8
+    f.fill(2, 10, Priority::high);                         // 1 2
+    f.fill(2, 10, Priority::normal);                       // 3 4
+    f.fill(2, 10, Priority::low);                          // 5 6
+    f.fill(2, 10, Priority::normal);                       // 7 8
     CHECK(f.push(Priority::normal) == Admission::queued);  // 9 for 5
     CHECK(f.push(Priority::normal) == Admission::queued);  // 10 for 6
     CHECK(f.push(Priority::normal) == Admission::queued);  // 11 for 3
-    CHECK(f.let_go == std::vector<LetGo>{{5, DropReason::displaced}, {6, DropReason::displaced}, {3, DropReason::displaced}});
+    CHECK(f.let_go ==
+          std::vector<LetGo>{{5, DropReason::displaced}, {6, DropReason::displaced}, {3, DropReason::displaced}});
     CHECK(f.seqs() == Seqs{1, 2, 4, 7, 8, 9, 10, 11});
 }
 
@@ -281,7 +283,8 @@ TEST_CASE("H4 drop_oldest does not displace answers to the client itself", "[pub
     CHECK(f.let_go.empty());
 }
 
-TEST_CASE("H4 H6 drop_oldest lets as many go as a large message needs, and none if they would not do", "[pubsub][send_queue]") {
+TEST_CASE("H4 H6 drop_oldest lets as many go as a large message needs, and none if they would not do",
+          "[pubsub][send_queue]") {
     Fixture f;
     f.policy = OverflowPolicy::drop_oldest;
     f.limits = {.messages = 100, .bytes = 1000};
@@ -358,7 +361,8 @@ TEST_CASE("S9 conflation begins with the first queued message and bounds a queue
     CHECK(f.let_go.size() == 995);
 }
 
-TEST_CASE("conflate leaves alone what is only gathered within a turn, and answers to the client", "[pubsub][send_queue]") {
+TEST_CASE("conflate leaves alone what is only gathered within a turn, and answers to the client",
+          "[pubsub][send_queue]") {
     Fixture f;
     f.policy = OverflowPolicy::conflate;
     f.push({.event = 1, .behind = false});
@@ -381,7 +385,8 @@ TEST_CASE("conflate does not let a higher priority go for a lower one", "[pubsub
     CHECK(f.seqs() == Seqs{3, 4});
 }
 
-TEST_CASE("conflate over the threshold replaces one for one, and drops what finds nothing to replace", "[pubsub][send_queue]") {
+TEST_CASE("conflate over the threshold replaces one for one, and drops what finds nothing to replace",
+          "[pubsub][send_queue]") {
     Fixture f;
     f.policy = OverflowPolicy::conflate;
     f.push({.priority = Priority::normal, .event = 7});  // 1
@@ -443,7 +448,8 @@ TEST_CASE("no policy touches what is partly sent or in flight", "[pubsub][send_q
     }
 }
 
-TEST_CASE("purge lets go what is queued of a channel, except what is partly sent or in flight", "[pubsub][send_queue]") {
+TEST_CASE("purge lets go what is queued of a channel, except what is partly sent or in flight",
+          "[pubsub][send_queue]") {
     Fixture f;
     f.limits = {kPlenty, kPlenty};
     for (int i = 0; i < 9; ++i) f.push({.channel = i % 3 == 2 ? kOther : kRoom});  // 3 6 9 are of the other
@@ -528,7 +534,8 @@ TEST_CASE("R12 messages are done in order at every pair of splits", "[pubsub][se
 
 TEST_CASE("the rest of a partly sent message goes before everything else", "[pubsub][send_queue]") {
     Fixture f;
-    const std::size_t queued = GENERATE(std::size_t{0}, std::size_t{1}, std::size_t{7}, std::size_t{8}, std::size_t{20});
+    const std::size_t queued =
+        GENERATE(std::size_t{0}, std::size_t{1}, std::size_t{7}, std::size_t{8}, std::size_t{20});
     f.limits = {kPlenty, kPlenty};
     f.fill(queued);
     Held* held = f.messages.make({.seq = 99, .bytes = 30});
@@ -562,7 +569,8 @@ TEST_CASE("a client's form decides what a message weighs", "[pubsub][send_queue]
     CHECK(messages.nothing_left());
 }
 
-TEST_CASE("H2 a queue is a ring: it keeps its memory while in use, and gives a large one back when empty", "[pubsub][send_queue]") {
+TEST_CASE("H2 a queue is a ring: it keeps its memory while in use, and gives a large one back when empty",
+          "[pubsub][send_queue]") {
     Fixture f;
     f.limits = {kPlenty, kPlenty};
     CHECK(f.queue.memory_bytes() == 0);

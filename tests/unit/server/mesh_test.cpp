@@ -86,7 +86,8 @@ public:
     /// The numbers that arrive, with whoever sent them.
     std::vector<std::pair<int, std::uint32_t>> receives(CoreId at, std::size_t most = 1'000'000) {
         std::vector<std::pair<int, std::uint32_t>> got;
-        port(at).drain(most, [&](CoreId from, const Envelope& e) { got.emplace_back(from, std::get<Credit>(e).count); });
+        port(at).drain(most,
+                       [&](CoreId from, const Envelope& e) { got.emplace_back(from, std::get<Credit>(e).count); });
         return got;
     }
 

@@ -43,8 +43,10 @@ public:
     }
 
     void message(std::string_view frame) {
-        const pubsub::SendQueue::Offer offer{{messages.make(frame), kRoom}, kForm, OverflowPolicy::drop_newest, false, false};
-        REQUIRE(out.queue.push(offer, {100'000, 1 << 30}, [](const QueueEntry&, DropReason) {}) == pubsub::Admission::queued);
+        const pubsub::SendQueue::Offer offer{
+            {messages.make(frame), kRoom}, kForm, OverflowPolicy::drop_newest, false, false};
+        REQUIRE(out.queue.push(offer, {100'000, 1 << 30}, [](const QueueEntry&, DropReason) {}) ==
+                pubsub::Admission::queued);
     }
     void partial(std::string_view frame, std::size_t taken) {
         out.queue.push_partial({messages.make(frame), kRoom}, kForm, taken);
@@ -151,7 +153,13 @@ TEST_CASE("a control frame never goes into a message or another control frame", 
 }
 
 TEST_CASE("R12 every split of a mixed queue gives the exact bytes", "[server][outflow]") {
-    const std::string expected = "lf" "c1" "control-2" "a" "bb" "ccc";
+    const std::string expected =
+        "lf"
+        "c1"
+        "control-2"
+        "a"
+        "bb"
+        "ccc";
     for (std::size_t first = 0; first <= expected.size(); ++first) {
         for (std::size_t second = 0; first + second <= expected.size(); ++second) {
             Fixture f;
@@ -174,7 +182,8 @@ TEST_CASE("R12 every split of a mixed queue gives the exact bytes", "[server][ou
     }
 }
 
-TEST_CASE("R12 a mixed queue gives the exact bytes in pieces of any size and parts of any number", "[server][outflow]") {
+TEST_CASE("R12 a mixed queue gives the exact bytes in pieces of any size and parts of any number",
+          "[server][outflow]") {
     for (const std::size_t piece : {1U, 2U, 3U, 5U, 100U}) {
         for (const std::size_t most : {1U, 2U, 3U, 16U}) {
             Fixture f;
@@ -317,7 +326,8 @@ TEST_CASE("a full queue and full control frames leave room for the close", "[ser
     CHECK(f.wire == std::string(kControlQueueMax, 'c') + "errorclose");
 }
 
-TEST_CASE("H6 one send gathers at most the parts it may and 64 KiB of messages, and at least one", "[server][outflow]") {
+TEST_CASE("H6 one send gathers at most the parts it may and 64 KiB of messages, and at least one",
+          "[server][outflow]") {
     Fixture f;
     const std::string large(40 * kKiB, 'x');
     for (int i = 0; i < 4; ++i) f.message(large);
