@@ -469,6 +469,29 @@ TEST_CASE("clients pause while the mesh is tight, and nothing of theirs is lost"
     world.check_rest();
 }
 
+TEST_CASE("a stream's message that finds no room comes again, and those behind it do not overtake it") {
+    SimOptions options = calm(2, 8);
+    options.ring.buffer_bytes = 4096;  // all of it in one piece
+    SimWorld world(options);
+    const std::string a = world.channel_at(1, 0);
+    const std::string b = world.channel_at(1, 1);
+    SimClient& client = world.subscriber(1, {a, b});
+    SimPublisher& stream = world.connect_publisher(0, SimPublisher::Mode::stream);
+    std::vector<SimPublisher*> others;
+    for (int i = 0; i < 3; ++i) others.push_back(&world.connect_publisher(0));
+    world.settle();
+    for (SimPublisher* other : others) publish(*other, event({b}));
+    run(world, 0, 3);               // core 1 stands still
+    stream.publish(event({a, b}));  // room for one is left, not for two
+    stream.publish(event({a}));
+    stream.write(kAll);
+    run(world, 0, 3);
+    world.settle();
+    CHECK(world.scene.model.order(a) == std::vector<std::uint64_t>{4, 5});
+    CHECK(client.numbers().size() == 6);
+    world.check_rest();
+}
+
 TEST_CASE("client events of many clients in one turn are not refused, they wait") {
     SimWorld world(calm(1, 16));
     std::vector<SimClient*> clients;

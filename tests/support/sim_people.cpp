@@ -30,6 +30,10 @@ SimClient::SimClient(SimScene& scene, std::uint64_t id, Kind kind, std::shared_p
         out_ = upgrade_request("/app/key?protocol=7&client=sim&version=1.0");
         return;
     }
+    if (kind == Kind::echo) {
+        out_ = upgrade_request("/echo");
+        return;
+    }
     std::string target = "/feed/" + feed_channel_ + "?key=key";
     if (feed_channel_.starts_with("private-"))
         target += "&auth=key:" + crypto::hmac_sha256_hex(kSimAppSecret, {"feed:", feed_channel_});
@@ -76,6 +80,7 @@ void SimClient::understand_http() {
     sim_check(answer->headers.at("sec-websocket-accept") == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
               "proves that it read the key");
     upgraded_ = true;
+    if (kind_ == Kind::echo) established_ = true;
     if (kind_ == Kind::feed) {
         established_ = true;
         channels_[feed_channel_].state = SimSubscription::State::in;
@@ -102,6 +107,12 @@ void SimClient::understand(const ServerFrame& frame) {
             if (!close_sent_) close_with_frame(1000);
             break;
         case opcode::kText:
+            if (kind_ == Kind::echo) {
+                if (rude) break;
+                sim_check(!echoes_.empty() && echoes_.front() == frame.payload, "echoes what was said, in order");
+                echoes_.pop_front();
+                break;
+            }
             if (kind_ == Kind::feed) {
                 delivered(feed_channel_, frame.payload, frame.payload.starts_with('"'));
             } else {
@@ -185,6 +196,11 @@ void SimClient::client_event(const std::string& channel, std::string_view paddin
         "}");
 }
 
+void SimClient::shout(const std::string& text) {
+    echoes_.push_back(text);
+    say(text);
+}
+
 void SimClient::ping() { out_ += client_frame(opcode::kPing, "are you there"); }
 
 void SimClient::pusher_ping() { say(R"({"event":"pusher:ping","data":{}})"); }
@@ -246,6 +262,12 @@ void SimPublisher::batch(const std::vector<Event>& events) {
     for (std::size_t i = 0; i < events.size(); ++i) body += (i == 0 ? "" : ",") + describe(events[i], true, request);
     waiting_.push_back(std::move(request));
     post("batch_events", body + "]}");
+}
+
+void SimPublisher::ask_figures(Seeded& dice) {
+    constexpr std::string_view kPaths[] = {"/healthz", "/readyz", "/metrics", "/stats", "/"};
+    waiting_.emplace_back();
+    out_.append("GET ").append(kPaths[dice.below(5)]).append(" HTTP/1.1\r\nHost: s\r\n\r\n");
 }
 
 void SimPublisher::misbehave(Seeded& dice) {
@@ -313,7 +335,7 @@ void SimPublisher::answered(const HttpAnswer& answer) {
     const bool outdated =
         !scene_.calm && ((answer.status == 401 && answer.body.starts_with("auth_timestamp")) || answer.status == 408);
     if (mode_ == Mode::stream) {
-        sim_check(answer.status == 101 || outdated, "upgrades publishers");
+        sim_check(answer.status == 101 || outdated || (answer.status == 503 && !scene_.calm), "upgrades publishers");
         upgraded_ = answer.status == 101;
         if (upgraded_) frames_.feed(http_.take_rest());
         return;
@@ -354,7 +376,7 @@ void SimPublisher::understand_frames() {
 }
 
 std::size_t SimPublisher::unanswered() {
-    if (mode_ == Mode::requests) return waiting_.size();
+    if (mode_ != Mode::stream) return waiting_.size();
     std::erase_if(waiting_, [this](const Request& request) {
         return std::ranges::all_of(request.numbers, [this](std::uint64_t number) {
             const Publication& publication = scene_.model.at(number);

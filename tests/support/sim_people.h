@@ -36,7 +36,7 @@ inline constexpr std::string_view kSimAppSecret = "secret";
 
 class SimClient {
 public:
-    enum class Kind : std::uint8_t { pusher, feed };
+    enum class Kind : std::uint8_t { pusher, feed, echo };
 
     SimClient(SimScene& scene, std::uint64_t id, Kind kind, std::shared_ptr<FakeConnection> connection,
               std::string feed_channel = {});
@@ -51,6 +51,8 @@ public:
     void unsubscribe(const std::string& channel);
     /// Sends a client event to a private channel it is in.
     void client_event(const std::string& channel, std::string_view padding);
+    /// Sends what an echo endpoint must send back.
+    void shout(const std::string& text);
     void ping();
     void pusher_ping();
     /// As it comes, for those who misbehave.
@@ -82,6 +84,8 @@ public:
     [[nodiscard]] int status() const { return status_; }
     [[nodiscard]] std::size_t errors() const { return errors_; }
     [[nodiscard]] std::size_t pongs() const { return pongs_; }
+    /// Echoes that are due.
+    [[nodiscard]] std::size_t echoes_due() const { return echoes_.size(); }
     [[nodiscard]] const std::vector<std::string>& log() const { return log_; }
     /// Publications received, in order of arrival.
     [[nodiscard]] const std::vector<std::uint64_t>& numbers() const { return numbers_; }
@@ -120,6 +124,7 @@ private:
     std::map<std::string, SimSubscription> channels_;
     std::vector<std::string> log_;
     std::vector<std::uint64_t> numbers_;
+    std::deque<std::string> echoes_;
 };
 
 class SimPublisher {
@@ -131,14 +136,17 @@ public:
         const SimClient* excluded = nullptr;
     };
 
-    /// By requests, each answered; or by a stream of messages over a publisher WebSocket, which are never refused.
-    enum class Mode : std::uint8_t { requests, stream };
+    /// By requests, each answered; or by a stream of messages over a publisher WebSocket, which are never refused. `figures`
+    /// publishes nothing: it asks the metrics port.
+    enum class Mode : std::uint8_t { requests, stream, figures };
 
     SimPublisher(SimScene& scene, std::uint64_t id, std::shared_ptr<FakeConnection> connection,
                  Mode mode = Mode::requests);
 
     void publish(const Event& event);
     void batch(const std::vector<Event>& events);
+    /// Asks for health, metrics and the like.
+    void ask_figures(Seeded& dice);
     /// A request whose answer is some error.
     void misbehave(Seeded& dice);
     void read(std::size_t most);
@@ -150,6 +158,7 @@ public:
     /// Requests that wait for an answer, or messages that are not in the order of all their channels yet.
     [[nodiscard]] std::size_t unanswered();
     [[nodiscard]] Mode mode() const { return mode_; }
+    [[nodiscard]] std::size_t unsent() const { return out_.size(); }
     [[nodiscard]] std::uint64_t acknowledged() const { return acknowledged_; }
     [[nodiscard]] bool gone() const { return gone_; }
     [[nodiscard]] bool idle() const {

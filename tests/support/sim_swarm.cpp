@@ -58,6 +58,9 @@ void draw_trouble(Seeded& dice, SimOptions& o) {
     o.hasty = rate(dice);
     o.stalls = rate(dice) / 10;
     o.leaps = rate(dice) / 20;
+    if (dice.chance(150)) o.config.max_clients = dice.between(2, 6);
+    if (dice.chance(100)) o.clients_max = dice.between(2, 6);
+    o.config.drain_timeout = dice.chance(500) ? milliseconds{10'000} : milliseconds{300};
 }
 
 }  // namespace
@@ -67,7 +70,7 @@ SimOptions draw_circumstances(std::uint64_t seed) {
     constexpr std::size_t kMeshes[] = {8, 16, 32, 64, 4096};
     constexpr std::size_t kBatches[] = {1, 2, 3, 8, kSendBatch};
     constexpr std::size_t kBuffers[] = {2, 4, 16, 64};
-    constexpr std::size_t kBufferBytes[] = {16, 128, 1024, 4096};
+    constexpr std::size_t kBufferBytes[] = {64, 128, 1024, 4096};
     constexpr std::size_t kEntries[] = {4, 16, 64, 256};
     constexpr std::size_t kPaddings[] = {4, 60, 700, 9000};
     constexpr base::Duration kReadings[] = {base::Duration(0), base::Duration(0), microseconds(20), microseconds(600)};
@@ -97,7 +100,9 @@ SimOptions draw_circumstances(std::uint64_t seed) {
     } else {
         draw_trouble(dice, o);
     }
-    o.drain_under_load = dice.chance(300);
+    using End = SimOptions::End;
+    constexpr End kEnds[] = {End::in_order, End::in_order, End::drained, End::abrupt, End::forced};
+    o.ending = pick(dice, kEnds);
     return o;
 }
 
@@ -107,7 +112,10 @@ void SimWorld::play() {
     for (std::size_t i = 0; i < options_.clients; ++i) spawn_client();
     for (std::size_t i = 0; i < options_.publishers; ++i) spawn_publisher();
     while (steps_ < options_.steps) step();
-    calming_ = true;
+    if (options_.ending == SimOptions::End::abrupt || options_.ending == SimOptions::End::forced) {
+        end();
+        return;
+    }
     for (auto& node : nodes_) node->ring->faults = {};
     for (auto& client : clients_) client->connection().window = 1 << 20;
     settle();
@@ -176,9 +184,10 @@ void SimWorld::replace_departed() {
 }
 
 void SimWorld::spawn_client() {
-    const bool feed = dice_.chance(250);
-    SimClient& client = connect(dice_.below(cores()), feed ? SimClient::Kind::feed : SimClient::Kind::pusher,
-                                feed ? any_channel() : "");
+    const std::size_t one = dice_.below(10);
+    const auto kind = one < 2 ? SimClient::Kind::feed : one < 3 ? SimClient::Kind::echo : SimClient::Kind::pusher;
+    SimClient& client = connect(dice_.below(cores()), kind, kind == SimClient::Kind::feed ? any_channel() : "");
+    client.connection().inbound_max = 16'000;
     if (dice_.chance(options_.slow)) client.reads_at_once = dice_.below(30);
     client.rude = dice_.chance(options_.rude);
     if (dice_.chance(200)) client.fragment(dice_.between(1, 40));
@@ -215,8 +224,12 @@ std::string SimWorld::summary() {
 }
 
 void SimWorld::spawn_publisher() {
-    const bool stream = dice_.chance(300);
-    connect_publisher(dice_.below(cores()), stream ? SimPublisher::Mode::stream : SimPublisher::Mode::requests);
+    using Mode = SimPublisher::Mode;
+    const std::size_t one = dice_.below(10);
+    SimPublisher& publisher = connect_publisher(dice_.below(cores()), one < 3   ? Mode::stream
+                                                                      : one < 4 ? Mode::figures
+                                                                                : Mode::requests);
+    publisher.connection().inbound_max = 16'000;
 }
 
 // ---- one person's step
@@ -252,8 +265,12 @@ void SimWorld::step_publisher(SimPublisher& publisher) {
     if (publisher.gone()) return;
     switch (dice_.below(5)) {
         case 0:
-            if (publisher.unanswered() >= (publisher.mode() == SimPublisher::Mode::stream ? 30 : 3)) break;
-            if (!options_.calm && dice_.chance(20)) {
+            if (publisher.unsent() > 2000 ||
+                publisher.unanswered() >= (publisher.mode() == SimPublisher::Mode::stream ? 30 : 3))
+                break;
+            if (publisher.mode() == SimPublisher::Mode::figures) {
+                publisher.ask_figures(dice_);
+            } else if (!options_.calm && dice_.chance(20)) {
                 publisher.misbehave(dice_);
             } else if (options_.mesh_capacity > 8 && dice_.chance(200)) {
                 std::vector<SimPublisher::Event> events;
@@ -297,6 +314,7 @@ void SimWorld::speak(SimClient& client) {
     if (client.rude && dice_.chance(100)) return misbehave(client);
     if (dice_.chance(60)) return client.ping();
     if (client.kind() == SimClient::Kind::feed) return;
+    if (client.kind() == SimClient::Kind::echo) return client.shout(std::string(dice_.between(1, 200), 'e'));
     if (dice_.chance(60)) return client.pusher_ping();
     const std::string channel = any_channel();
     SimSubscription& subscription = client.in(channel);

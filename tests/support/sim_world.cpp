@@ -22,6 +22,7 @@ Config with_app(Config config) {
     app.client_events = true;
     app.client_events_per_second = 0;
     config.apps = {app};
+    config.echo_path = "/echo";
     return config;
 }
 
@@ -49,11 +50,12 @@ SimWorld::SimWorld(const SimOptions& options)
         ops_.watch(node->stats);
         nodes_.push_back(std::move(node));
     }
+    ops_listener_ = network.listen();
     for (std::size_t i = 0; i < options.cores; ++i) {
         Node& node = *nodes_[i];
-        node.core = std::make_unique<server::Core>(
-            server::CoreSetup{static_cast<CoreId>(i), config_, apps_, quotas_, mesh_, *node.ring, clock, *node.random,
-                              node.stats, ops_, node.listener, -1, 1U << 12, options.send_batch});
+        node.core = std::make_unique<server::Core>(server::CoreSetup{
+            static_cast<CoreId>(i), config_, apps_, quotas_, mesh_, *node.ring, clock, *node.random, node.stats, ops_,
+            node.listener, i == 0 ? ops_listener_ : -1, options.clients_max, options.send_batch});
         node.core->home.set_witness(this);
         node.core->begin();
     }
@@ -155,8 +157,9 @@ SimClient& SimWorld::connect(std::size_t core, SimClient::Kind kind, const std::
 
 SimPublisher& SimWorld::connect_publisher(std::size_t core, SimPublisher::Mode mode) {
     scene.unix_seconds = clock.unix_seconds();
-    publishers_.push_back(std::make_unique<SimPublisher>(
-        scene, next_id_++, network.connect(nodes_[core]->listener, options_.window), mode));
+    const int listener = mode == SimPublisher::Mode::figures ? ops_listener_ : nodes_[core]->listener;
+    publishers_.push_back(
+        std::make_unique<SimPublisher>(scene, next_id_++, network.connect(listener, options_.window), mode));
     return *publishers_.back();
 }
 
@@ -349,6 +352,7 @@ void SimWorld::check_rest() {
     std::size_t missing = 0;
     for (auto& person : clients_) {
         if (!person->open() || person->rude) continue;
+        sim_check(person->echoes_due() == 0, "echoes everything");
         for (auto& [name, subscription] : person->channels()) {
             if (subscription.state == SimSubscription::State::out) continue;
             sim_check(subscription.state == SimSubscription::State::in, "answers every subscribe and unsubscribe");
@@ -368,6 +372,13 @@ void SimWorld::check_rest() {
 }
 
 void SimWorld::check_service() {
+    if (config_.max_clients != 0 || options_.clients_max < 100) {  // all places may be taken: they must come free
+        for (auto& client : clients_)
+            if (!client->gone()) client->reset();
+        for (auto& publisher : publishers_)
+            if (!publisher->gone()) publisher->reset();
+        settle();
+    }
     SimClient& fresh = connect(dice_.below(cores()), SimClient::Kind::pusher, {}, 1 << 20);
     settle();
     sim_check(fresh.open(), "serves a new client when everything is over");
@@ -390,10 +401,10 @@ void SimWorld::check_service() {
 }
 
 void SimWorld::send_everybody_off() {
-    if (options_.drain_under_load) {
-        for (auto& client : clients_) client->rude = true;  // it is sent away, which is no fault
-        scene.calm = false;
-    } else {
+    for (auto& publisher : publishers_)
+        if (publisher->mode() == SimPublisher::Mode::figures)
+            publisher->finish();  // the metrics port serves to the last
+    if (options_.ending == SimOptions::End::in_order) {
         for (auto& client : clients_) {
             if (client->gone()) continue;
             switch (dice_.below(3)) {
@@ -404,8 +415,11 @@ void SimWorld::send_everybody_off() {
         }
         for (auto& publisher : publishers_) publisher->finish();
         settle();
+    } else {
+        for (auto& client : clients_) client->rude = true;  // it is sent away, which is no fault
+        scene.calm = false;
     }
-    signal(server::Signal::What::drain);
+    signal(options_.ending == SimOptions::End::forced ? server::Signal::What::force : server::Signal::What::drain);
 }
 
 void SimWorld::end() {
@@ -413,13 +427,23 @@ void SimWorld::end() {
     const base::Instant limit = clock.peek() + config_.drain_timeout + milliseconds{5000};
     while (drained() < cores()) {
         sim_check(clock.peek() < limit, "drains within its deadline");
-        everybody_acts(nullptr);
+        for (auto& client : clients_) {
+            client->write(1 << 20);
+            client->read(client->reads_at_once);  // also those who have stopped reading
+        }
+        for (auto& publisher : publishers_) {
+            publisher->write(1 << 20);
+            publisher->read(1 << 20);
+        }
         for (std::size_t i = 0; i < cores(); ++i) {
             turn(i);
             check();
         }
         clock.advance(milliseconds{5});
     }
+    for (auto& client : clients_) client->connection().close();
+    for (auto& publisher : publishers_) publisher->connection().close();
+    for (auto& node : nodes_) node->ring->faults = {};
     for (int i = 0; i < 50; ++i) {  // blocks on their way home
         for (std::size_t c = 0; c < cores(); ++c) turn(c);
         clock.advance(milliseconds{10});
@@ -447,7 +471,8 @@ void SimWorld::check_nothing_left() {
         sim_check(c.sender.outflows() == 0 && c.sender.queued_messages() == 0, "has every outflow back");
         sim_check(c.http.exchanges() == 0, "has every exchange back");
         sim_check(c.timers.size() == 0, "has no timer set");
-        sim_check(node->ring->at_rest(), "leaves no operation and no buffer with the ring");
+        sim_check(node->ring->at_rest() || (node == nodes_[0] && node->ring->armed() == 1),
+                  "leaves no operation and no buffer with the ring");
         for (const auto& gauge : node->stats.clients) sim_check(gauge.value() == 0, "counts its clients to zero");
         sim_check(node->stats.subscriptions.value() == 0, "counts its subscriptions to zero");
     }

@@ -53,14 +53,16 @@ struct SimOptions {
     std::size_t channels_per_publication = 3;
     std::size_t padding_max = 60;
     std::size_t window = 64 * 1024;
-    unsigned churn = 0;             // per mille of client actions that end the client
-    unsigned slow = 0;              // per mille of clients that read in small pieces or stop
-    unsigned rude = 0;              // per mille of clients that misbehave
-    unsigned hasty = 0;             // per mille of subscriptions that are left before they are confirmed
-    unsigned stalls = 0;            // per mille of steps at which a core stops for a while
-    unsigned leaps = 0;             // per mille of steps at which time leaps
-    bool calm = false;              // nothing goes wrong, nothing may be lost
-    bool drain_under_load = false;  // at the end the clients do not go, they are sent away
+    unsigned churn = 0;                  // per mille of client actions that end the client
+    unsigned slow = 0;                   // per mille of clients that read in small pieces or stop
+    unsigned rude = 0;                   // per mille of clients that misbehave
+    unsigned hasty = 0;                  // per mille of subscriptions that are left before they are confirmed
+    unsigned stalls = 0;                 // per mille of steps at which a core stops for a while
+    unsigned leaps = 0;                  // per mille of steps at which time leaps
+    bool calm = false;                   // nothing goes wrong, nothing may be lost
+    std::size_t clients_max = 1U << 12;  // slots per core
+    enum class End : std::uint8_t { in_order, drained, abrupt, forced };
+    End ending = End::in_order;  // people go; they are sent away; the same in the midst of it all; and at once
 };
 
 /// The circumstances of a seed: each fault and each limit drawn anew, a third of the faults off.
@@ -189,6 +191,7 @@ private:
     server::Ops ops_;
     std::vector<std::unique_ptr<Node>> nodes_;
     server::MeshPort control_;
+    int ops_listener_ = -1;
     std::vector<std::string> channels_;
     std::vector<std::unique_ptr<SimClient>> clients_;  // present ones
     std::vector<std::unique_ptr<SimPublisher>> publishers_;
@@ -197,7 +200,6 @@ private:
     std::uint64_t steps_ = 0;
     std::uint64_t trace_ = 0xCBF29CE484222325ULL;
     std::size_t drained_ = 0;
-    bool calming_ = false;  // the swarm is over: no new mischief
 };
 
 }  // namespace spillway::test
