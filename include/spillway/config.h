@@ -13,6 +13,7 @@
 
 #include <spillway/errors.h>
 #include <spillway/limits.h>
+#include <spillway/webhook.h>
 
 namespace spillway {
 
@@ -38,6 +39,7 @@ struct AppConfig {
     bool strict_protocol = false;
     bool has_overflow = false;  // false: the server's policy
     OverflowPolicy overflow = OverflowPolicy::drop_newest;
+    WebhookEvents webhook_events;  // those that some webhook of the app needs to see; empty without webhooks
 };
 
 enum class LogFormat : std::uint8_t { text, json };

@@ -43,9 +43,7 @@ std::uint64_t HomeChannels::join(CoreId core, LocalChannelId local, const Channe
 }
 
 void HomeChannels::leave(CoreId core, LocalChannelId local, WireForm form) {
-    SPILLWAY_ASSERT(local.slot < by_local_[core].size());
-    HomeChannel* channel = by_local_[core][local.slot];
-    SPILLWAY_ASSERT(channel != nullptr);
+    HomeChannel* channel = &of(core, local);
     const auto share = std::ranges::find(channel->shares, core, &Share::core);
     SPILLWAY_ASSERT(share != channel->shares.end() && share->local == local);
     auto& count = share->count[static_cast<std::size_t>(form)];
@@ -55,6 +53,13 @@ void HomeChannels::leave(CoreId core, LocalChannelId local, WireForm form) {
     by_local_[core][local.slot] = nullptr;
     channel->shares.erase(share);
     if (channel->shares.empty()) by_key_.erase(by_key_.find(channel->key));
+}
+
+HomeChannel& HomeChannels::of(CoreId core, LocalChannelId local) {
+    SPILLWAY_ASSERT(local.slot < by_local_[core].size());
+    HomeChannel* channel = by_local_[core][local.slot];
+    SPILLWAY_ASSERT(channel != nullptr);
+    return *channel;
 }
 
 HomeChannel* HomeChannels::find(const ChannelKey& key) {

@@ -55,6 +55,8 @@ public:
     /// A leave; the channel ends with its last subscriber.
     void leave(CoreId core, LocalChannelId local, WireForm form);
 
+    /// The channel that a core knows by this local id; the core has subscribers in it.
+    [[nodiscard]] HomeChannel& of(CoreId core, LocalChannelId local);
     /// nullptr when nobody subscribes.
     [[nodiscard]] HomeChannel* find(const ChannelKey& key);
     [[nodiscard]] std::size_t size() const { return by_key_.size(); }

@@ -45,6 +45,7 @@ Core::Core(const CoreSetup& setup)
       sender(*this),
       fanout(*this),
       membership(*this),
+      notices(*this, setup.notices),
       home(*this),
       publisher(*this),
       life(*this),
@@ -109,6 +110,7 @@ base::Duration Core::turn() {
     life.free_doomed();
     send_returns();
     port.flush();
+    notices.flush();
     stats.loop_lag.record(clock.now() - now);
     return may_rest(busy);
 }

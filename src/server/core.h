@@ -32,6 +32,7 @@
 #include "server/lifecycle.h"
 #include "server/membership.h"
 #include "server/mesh.h"
+#include "server/notices.h"
 #include "server/ops.h"
 #include "server/publisher.h"
 #include "server/publisher_front.h"
@@ -58,6 +59,7 @@ struct CoreSetup {
     int listener = -1;      // main port; the core closes it when it drains
     int ops_listener = -1;  // metrics port; -1 on all cores but one
     std::size_t clients_max = 1U << 20;
+    NoticeRings* notices = nullptr;       // to the background thread, if there is one
     std::size_t send_batch = kSendBatch;  // 1 to kSendBatch; the simulation takes a small one, so that slices end early
 };
 
@@ -105,6 +107,7 @@ public:
     Sender sender;              // bytes of clients to the ring
     Fanout fanout;              // broadcasts to local subscribers
     Membership membership;      // clients in channels, local side
+    Notices notices;            // what webhooks are made of
     Home home;                  // order of the channels that live here
     Publisher publisher;        // publications on their way to their homes
     Lifecycle life;             // from accept to the freed slot

@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "protocol/codec.h"
+#include "protocol/socket_id.h"
 #include "server/core.h"
 #include "ws/frame_writer.h"
 
@@ -18,6 +19,7 @@ void Home::join(CoreId from, const Join& join) {
     std::uint64_t first_seq = 0;
     if (join.name != nullptr) {
         const pubsub::ChannelKey key = join.name->key();
+        if (channels_.find(key) == nullptr) core_.notices.occupied(key.app, key.name);
         first_seq = channels_.join(from, join.local, &key, join.form);
         core_.blocks.release(join.name);
     } else {
@@ -29,6 +31,8 @@ void Home::join(CoreId from, const Join& join) {
 }
 
 void Home::leave(CoreId from, const Leave& leave) {
+    const pubsub::HomeChannel& channel = channels_.of(from, leave.local);
+    if (channel.subscribers() == 1) core_.notices.vacated(channel.key.app, channel.name);
     channels_.leave(from, leave.local, leave.form);
     core_.stats.channels.set(static_cast<std::int64_t>(channels_.size()));
 }
@@ -53,6 +57,7 @@ bool Home::try_sequence(CoreId from, const Publish& publish) {
         if (!has_room(*channel)) return false;
         send_out(*channel, *publish.body);
     }
+    if (publish.body->data_is_json) note_client_event(key, *publish.body);
     if (witness_ != nullptr) witness_->sequenced(key.name, publish.body->text(publish.body->data));
     core_.stats.published.add();
     ++credit_[from];
@@ -71,6 +76,13 @@ void Home::send_out(pubsub::HomeChannel& channel, PublishBody& body) {
         core_.stats.broadcast_sent.add(expected);
         core_.port.send(share.core, Broadcast{message, share.local, expected});
     }
+}
+
+void Home::note_client_event(const pubsub::ChannelKey& key, PublishBody& body) {
+    if (!core_.notices.wanted(WebhookEvent::client_event, key.app, key.name)) return;
+    const std::string socket_id = protocol::format_socket_id({body.exclude_nonce, ClientId::unpack(body.exclude)});
+    core_.notices.client_event(key.app, key.name, body.text(body.event), body.text(body.data), socket_id,
+                               body.text(body.user_id));
 }
 
 pubsub::Message* Home::encode(pubsub::HomeChannel& channel, PublishBody& body) {

@@ -61,6 +61,7 @@ private:
     [[nodiscard]] bool try_sequence(CoreId from, const Publish& publish);
     [[nodiscard]] pubsub::Message* encode(pubsub::HomeChannel& channel, PublishBody& body);
     void send_out(pubsub::HomeChannel& channel, PublishBody& body);
+    void note_client_event(const pubsub::ChannelKey& key, PublishBody& body);
 
     Core& core_;
     pubsub::HomeChannels channels_;

@@ -65,6 +65,7 @@ struct alignas(64) Stats {
     base::Gauge mesh_depth;
     base::Counter publish_refused;  // 503 for want of room in the mesh
     base::Counter pauses;
+    base::Counter webhook_overruns;  // notices for which the background thread had no room
     base::Counter slices;
     base::Counter turns;
     base::Counter ring_enters, ring_sqes, ring_cqes, ring_overflows, ring_no_buffers, ring_send_again, ring_send_short,

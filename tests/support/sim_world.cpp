@@ -55,7 +55,7 @@ SimWorld::SimWorld(const SimOptions& options)
         Node& node = *nodes_[i];
         node.core = std::make_unique<server::Core>(server::CoreSetup{
             static_cast<CoreId>(i), config_, apps_, quotas_, mesh_, *node.ring, clock, *node.random, node.stats, ops_,
-            node.listener, i == 0 ? ops_listener_ : -1, options.clients_max, options.send_batch});
+            node.listener, i == 0 ? ops_listener_ : -1, options.clients_max, nullptr, options.send_batch});
         node.core->home.set_witness(this);
         node.core->begin();
     }
