@@ -108,6 +108,7 @@ struct alignas(64) Client {
     std::uint16_t answers_due = 0;  // publisher: every so many messages are acknowledged, 0 = none
     std::uint16_t close_code = 0;
     CloseReason close_reason = CloseReason::finished;
+    bool stale = false;  // its ping has been unanswered for too long for comfort
     [[nodiscard]] std::uint32_t slot() const { return static_cast<std::uint32_t>(id); }
     [[nodiscard]] std::uint32_t generation() const {
         return static_cast<std::uint32_t>(id >> 32) & ClientId::kGenerationMask;

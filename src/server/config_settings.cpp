@@ -155,6 +155,8 @@ constexpr Setting kServerSettings[] = {
      [](ConfigDraft& d, std::string_view v) { return duration(d.config.write_timeout, v); }},
     {"handshake-timeout", "TIME", "5s", "from accepting a connection to the end of its request head",
      [](ConfigDraft& d, std::string_view v) { return duration(d.config.handshake_timeout, v); }},
+    {"http-idle-timeout", "TIME", "75s", "silence after which a kept-alive API connection is closed",
+     [](ConfigDraft& d, std::string_view v) { return duration(d.config.http_idle_timeout, v); }},
     {"drain-timeout", "TIME", "10s", "how long a stopping server takes to see its clients off",
      [](ConfigDraft& d, std::string_view v) { return duration(d.config.drain_timeout, v, 0ms); }},
     {"activity-timeout", "TIME", "120s", "silence after which Pusher clients are told to ping; whole seconds",

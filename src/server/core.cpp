@@ -89,7 +89,7 @@ base::Duration Core::turn() {
     // 1. What the kernel finished: bytes in become work. First, so that what it leaves is seen to in this same turn.
     bool busy = take_completions();
     // 2. Timeouts, after activity was seen.
-    timers.advance(now, [this](std::uint32_t slot) { life.timer_fired(slot); });
+    expire(busy);
     drain.step();
     // 3. Other cores, and this one's messages to itself: joins, publications, broadcasts, until nothing comes any more.
     home.resume();
@@ -113,6 +113,17 @@ base::Duration Core::turn() {
     notices.flush();
     stats.loop_lag.record(clock.now() - now);
     return may_rest(busy);
+}
+
+/// Timeouts count what clients failed to do, not what this loop did: after a stall the input that piled up is taken first.
+void Core::expire(bool more_input) {
+    if (last_turn_ != base::Instant{} && now - last_turn_ >= kStall) {
+        stats.stalls.add();
+        patience_until_ = now + kStall;
+    }
+    last_turn_ = now;
+    if (more_input && now < patience_until_) return;
+    timers.advance(now, [this](std::uint32_t slot) { life.timer_fired(slot); });
 }
 
 void Core::note_turn() {
@@ -208,6 +219,7 @@ void Core::send_returns() {
 
 void Core::publish_gauges() {
     gauges_due_ = now + kGaugesEvery;
+    life.sweep();
     stats.queued_messages.set(static_cast<std::int64_t>(sender.queued_messages()));
     stats.queued_bytes.set(static_cast<std::int64_t>(sender.queued_bytes()));
     stats.block_bytes.set(static_cast<std::int64_t>(blocks.bytes_live() + blocks.bytes_kept()));

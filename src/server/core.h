@@ -65,6 +65,9 @@ struct CoreSetup {
 
 class Core {
 public:
+    /// A turn that begins so long after the one before was held up: a loop with nothing to do turns more often.
+    static constexpr std::chrono::milliseconds kStall{1000};
+
     explicit Core(const CoreSetup& setup);
     ~Core();
     Core(const Core&) = delete;
@@ -128,6 +131,7 @@ public:
 
 private:
     bool take_completions();
+    void expire(bool more_input);
     void dispatch(const io::Completion& completion);
     bool drain_mesh();
     void receive(CoreId from, const Envelope& envelope);
@@ -140,6 +144,8 @@ private:
     std::vector<io::Completion> deferred_;
     std::vector<io::Completion> handling_;
     base::Instant gauges_due_{};
+    base::Instant last_turn_{};
+    base::Instant patience_until_{};  // after a stall: timeouts wait for the input that piled up
     bool stopped_ = false;
 };
 

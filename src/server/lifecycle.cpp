@@ -10,6 +10,7 @@
 #include "protocol/codec.h"
 #include "protocol/errors.h"
 #include "server/core.h"
+#include "server/liveness.h"
 #include "ws/close_code.h"
 #include "ws/frame_writer.h"
 
@@ -22,6 +23,9 @@ using std::chrono::milliseconds;
 constexpr milliseconds kLinger{2000};
 /// After EMFILE and kin: not at once, the condition rarely ends within microseconds.
 constexpr milliseconds kAcceptRetry{100};
+/// Slots that one sweep looks at: a hundredth, so that with ten sweeps a second nobody is overlooked for more than ten.
+constexpr std::uint32_t kSweepMin = 16;
+constexpr std::uint32_t kSweepShare = 100;
 /// Input kept for a client that cannot be served now; with more than this its receive is cancelled.
 constexpr std::size_t kHeldInputMax = 64 * kKiB;
 
@@ -150,13 +154,20 @@ void Lifecycle::rearm_starved() {
 void Lifecycle::take_input(Client& client, std::span<const std::byte> bytes) {
     core_.stats.bytes_received.add(bytes.size());
     if (client.state != ClientState::open) return;  // discarded: only its end is waited for
-    client.last_received = core_.now;
-    client.ping_sent = {};
+    heard(client);
     if (client.paused || client.awaiting || client.held_input != nullptr) {
         hold_input(client, bytes);
     } else {
         process(client, bytes);
     }
+}
+
+void Lifecycle::heard(Client& client) {
+    client.last_received = core_.now;
+    client.ping_sent = {};
+    if (!client.stale) return;
+    client.stale = false;
+    core_.stats.stale_clients.subtract();
 }
 
 void Lifecycle::process(Client& client, std::span<const std::byte> bytes) {
@@ -239,6 +250,8 @@ void Lifecycle::leave_service(Client& client, const Closing& closing) {
     client.close_reason = closing.reason;
     core_.stats.clients[static_cast<std::size_t>(client.kind)].subtract();
     core_.stats.count_close(closing.code, closing.reason);
+    if (client.stale) core_.stats.stale_clients.subtract();
+    client.stale = false;
     core_.membership.leave_all(client);
     if (client.has_app) core_.quotas.per_app[client.app].leave();
     if (is_websocket(client.kind)) core_.quotas.clients.leave();
@@ -356,11 +369,7 @@ base::Instant Lifecycle::next_check(const Client& client) const {
     const Config& config = core_.config;
     base::Instant due = client.last_received + config.read_timeout;
     if (is_websocket(client.kind) && !client.awaiting) {
-        const bool asked = client.ping_sent != base::Instant{};
-        // A little earlier for some than for others, so that many clients of one moment are not pinged in one tick.
-        const auto jitter = config.ping_interval / 1024 * (client.slot() % 64);
-        due = std::min<base::Instant>(
-            due, asked ? client.ping_sent + config.pong_timeout : client.last_received + config.ping_interval - jitter);
+        due = next_judgement(config, {client.last_received, client.ping_sent, client.slot()}, core_.now);
     } else if (client.http == nullptr) {
         const bool heard = client.opened == base::Instant{};
         due = heard ? client.last_received + config.http_idle_timeout : client.opened + config.handshake_timeout;
@@ -396,25 +405,40 @@ void Lifecycle::timer_fired(std::uint32_t slot) {
 }
 
 void Lifecycle::check_websocket(Client& client) {
-    const Config& config = core_.config;
-    if (core_.now >= client.last_received + config.read_timeout) {
-        close(client,
-              {4201, CloseReason::read_timeout, protocol::default_text(protocol::ErrorCode::pong_not_received)});
-        return;
+    const auto give_up = [&](CloseReason reason) {
+        close(client, {4201, reason, protocol::default_text(protocol::ErrorCode::pong_not_received)});
+    };
+    switch (judge_silence(core_.config, {client.last_received, client.ping_sent, client.slot()}, core_.now)) {
+        case LivenessVerdict::alive: break;
+        case LivenessVerdict::read_timeout: give_up(CloseReason::read_timeout); break;
+        case LivenessVerdict::pong_timeout: give_up(CloseReason::pong_timeout); break;
+        case LivenessVerdict::stale:
+            if (!client.stale) core_.stats.stale_clients.add();
+            client.stale = true;
+            break;
+        case LivenessVerdict::ping: {
+            if (client.awaiting) break;  // its upgrade is not answered: a ping would come before the 101
+            client.ping_sent = core_.now;
+            std::string frame;
+            ws::append_ping(frame, {});
+            core_.stats.pings.add();
+            core_.sender.control(client, std::move(frame));
+            break;
+        }
     }
-    if (client.ping_sent != base::Instant{}) {
-        if (core_.now >= client.ping_sent + config.pong_timeout)
-            close(client,
-                  {4201, CloseReason::pong_timeout, protocol::default_text(protocol::ErrorCode::pong_not_received)});
-        return;
+}
+
+void Lifecycle::sweep() {
+    const std::uint32_t slots = core_.clients.slots_used();
+    const std::uint32_t most = std::min(slots, std::max(kSweepMin, slots / kSweepShare));
+    for (std::uint32_t i = 0; i < most; ++i) {
+        swept_ = swept_ + 1 < slots ? swept_ + 1 : 0;
+        if (!core_.clients.is_live(swept_)) continue;
+        Client& client = core_.clients[swept_];
+        if (client.state == ClientState::dead || core_.timers.is_set(swept_)) continue;
+        core_.stats.swept.add();
+        core_.timers.set(swept_, core_.now);
     }
-    if (client.awaiting) return;  // its upgrade is not answered: a ping would come before the 101
-    const auto jitter = config.ping_interval / 1024 * (client.slot() % 64);
-    if (core_.now < client.last_received + config.ping_interval - jitter) return;
-    client.ping_sent = core_.now;
-    std::string frame;
-    ws::append_ping(frame, {});
-    core_.sender.control(client, std::move(frame));
 }
 
 void Lifecycle::check_http(Client& client) {

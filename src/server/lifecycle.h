@@ -70,6 +70,8 @@ public:
     void retry_sends();
     [[nodiscard]] bool retrying() const { return !retries_.empty(); }
     void timer_fired(std::uint32_t slot);
+    /// Looks after a few clients each time, round and round: nobody may be without a timer, whatever went wrong.
+    void sweep();
 
     [[nodiscard]] bool accepting(std::uint32_t which) const { return accept_armed_[which]; }
     [[nodiscard]] std::size_t paused() const { return paused_.size(); }
@@ -80,6 +82,7 @@ private:
     static constexpr std::uint32_t kListeners = 2;  // main and metrics port
 
     void take_input(Client& client, std::span<const std::byte> bytes);
+    void heard(Client& client);
     void process(Client& client, std::span<const std::byte> bytes);
     void process_held(Client& client);
     void input_ended(Client& client);
@@ -98,6 +101,7 @@ private:
     std::vector<std::uint64_t> doomed_;
     std::vector<std::uint64_t> paused_;
     std::vector<std::uint64_t> starved_;
+    std::uint32_t swept_ = 0;  // slot up to which the sweep has come
     struct Retry {
         std::uint64_t client = 0;
         base::Instant due{};

@@ -59,13 +59,16 @@ struct SimpleMetric {
     std::string_view help;
     base::Counter Stats::* counter;
 };
-constexpr std::array<SimpleMetric, 19> kCounters{{
+constexpr std::array<SimpleMetric, 22> kCounters{{
     {"connections_total", "Connections accepted.", &Stats::connections},
     {"messages_published_total", "Publications given their place in a channel's order.", &Stats::published},
     {"deliveries_total", "Messages that went whole into the socket of a subscriber.", &Stats::deliveries},
     {"excluded_total", "Deliveries that the publisher asked not to make.", &Stats::excluded},
     {"bytes_received_total", "Bytes read from clients.", &Stats::bytes_received},
     {"bytes_sent_total", "Bytes taken by clients' sockets.", &Stats::bytes_sent},
+    {"pings_total", "Pings sent to silent clients.", &Stats::pings},
+    {"swept_total", "Clients found without a timer.", &Stats::swept},
+    {"loop_stalls_total", "Times a loop did not turn for a second or more.", &Stats::stalls},
     {"client_errors_total", "pusher:error events on connections that stayed open.", &Stats::client_errors},
     {"publish_refused_total", "Publications refused for want of room between cores.", &Stats::publish_refused},
     {"pauses_total", "Times a client's input waited for room between cores.", &Stats::pauses},
@@ -86,8 +89,9 @@ struct SimpleGauge {
     std::string_view help;
     base::Gauge Stats::* gauge;
 };
-constexpr std::array<SimpleGauge, 5> kGauges{{
+constexpr std::array<SimpleGauge, 6> kGauges{{
     {"subscriptions", "Subscriptions of clients to channels.", &Stats::subscriptions},
+    {"stale_clients", "Clients whose ping has been unanswered for half the pong timeout.", &Stats::stale_clients},
     {"channels", "Channels with at least one subscriber.", &Stats::channels},
     {"queued_messages", "Messages waiting in clients' queues.", &Stats::queued_messages},
     {"queued_bytes", "Bytes of messages waiting in clients' queues.", &Stats::queued_bytes},

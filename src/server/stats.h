@@ -57,6 +57,10 @@ struct alignas(64) Stats {
     std::array<std::array<base::Counter, kCloseReasons>, kCloseCodes.size()> closes;
     std::array<base::Counter, kRefusals> refused;
     std::array<std::array<base::Counter, kStatuses.size()>, kEndpoints> http;
+    base::Gauge stale_clients;  // pinged, and silent for half the pong timeout since
+    base::Counter pings;
+    base::Counter swept;          // clients that the sweep found without a timer: 0, or something is wrong
+    base::Counter stalls;         // turns that began late by more than Core::kStall
     base::Counter client_errors;  // pusher:error sent on open connections
     base::Gauge queued_bytes;
     base::Gauge queued_messages;

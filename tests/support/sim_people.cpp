@@ -96,7 +96,8 @@ void SimClient::understand_frames() {
 void SimClient::understand(const ServerFrame& frame) {
     switch (frame.opcode) {
         case opcode::kPing:
-            if (!close_sent_) out_ += client_frame(opcode::kPong, frame.payload);
+            ++pings_;
+            if (!close_sent_ && answers_pings) out_ += client_frame(opcode::kPong, frame.payload);
             break;
         case opcode::kPong: ++pongs_; break;
         case opcode::kClose:

@@ -84,6 +84,7 @@ public:
     [[nodiscard]] int status() const { return status_; }
     [[nodiscard]] std::size_t errors() const { return errors_; }
     [[nodiscard]] std::size_t pongs() const { return pongs_; }
+    [[nodiscard]] std::size_t pings() const { return pings_; }
     /// Echoes that are due.
     [[nodiscard]] std::size_t echoes_due() const { return echoes_.size(); }
     [[nodiscard]] const std::vector<std::string>& log() const { return log_; }
@@ -93,6 +94,7 @@ public:
     std::size_t reads_at_once = 4096;  // bytes; 0 = it has stopped reading
     bool rude = false;                 // errors and being closed is what it gets
     bool keeps_log = false;
+    bool answers_pings = true;
 
 private:
     void understand_http();
@@ -119,6 +121,7 @@ private:
     int status_ = 0;
     std::size_t errors_ = 0;
     std::size_t pongs_ = 0;
+    std::size_t pings_ = 0;
     std::size_t fragment_bytes_ = 0;
     std::string socket_id_;
     std::map<std::string, SimSubscription> channels_;
