@@ -3,14 +3,25 @@
 //
 // spillway: flags -> Config -> serve.
 #include <cstdio>
+#include <string>
+#include <vector>
 
 #include "base/log.h"
+#include "server/config_flags.h"
 #include "server/config_load.h"
 #include "server/server.h"
 
 int main(int argc, char** argv, char** environment) {
     namespace log = spillway::base::log;
-    const auto loaded = spillway::server::load_config(argc, argv, environment);
+    // A copy: a reload reads the flags again, and what is in argv is shown to every user of the host.
+    const std::vector<std::string> words(argv, argv + argc);
+    const bool secrets_shown = spillway::server::hide_secrets(argc, argv);
+    const auto load = [&words, environment] {
+        std::vector<const char*> arguments;
+        for (const std::string& word : words) arguments.push_back(word.c_str());
+        return spillway::server::load_config(static_cast<int>(arguments.size()), arguments.data(), environment);
+    };
+    const auto loaded = load();
     if (!loaded.run) {
         std::fputs(loaded.text.c_str(), loaded.exit_code == 0 ? stdout : stderr);
         return loaded.exit_code;
@@ -18,9 +29,13 @@ int main(int argc, char** argv, char** environment) {
     const auto& config = loaded.config;
     log::init(log::level_named(config.log_level).value_or(log::Level::info),
               config.log_format == spillway::LogFormat::json ? log::Format::json : log::Format::text);
+    if (secrets_shown)
+        log::warn(
+            "a secret stood on the command line, where other users could read it for a moment; SPILLWAY_APP or a file "
+            "keep it");
     for (const auto& notice : loaded.notices) log::info(notice);
 
-    const auto served = spillway::server::serve(config);
+    const auto served = spillway::server::serve(config, load);
     if (!served) log::error(served.error());
     log::shutdown();
     return served ? *served : 1;

@@ -115,6 +115,12 @@ void init(Level level, Format format) {
     threshold.store(level, std::memory_order_release);
 }
 
+void set_level(Level level) noexcept {
+    if (logger == nullptr) return;
+    logger->set_level(native(level));
+    threshold.store(level, std::memory_order_release);
+}
+
 void shutdown() {
     threshold.store(Level::off, std::memory_order_release);
     pool.reset();  // writes what is queued, then joins; the logger stays for whoever is about to use it

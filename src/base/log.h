@@ -27,6 +27,9 @@ enum class Format : std::uint8_t { text, json };
 /// All signals are blocked in the log's thread, so that they go to those who wait for them.
 void init(Level level, Format format);
 
+/// From now on lines of this level and above are written. Any thread.
+void set_level(Level level) noexcept;
+
 /// Writes out what is queued and stops the thread; later lines are dropped. Safe to call without init().
 void shutdown();
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "base/format.h"
 
 namespace spillway::server {
 
@@ -45,28 +46,61 @@ bool has_port(std::string_view pattern) {
 
 }  // namespace
 
-AppTable::AppTable(std::vector<AppConfig> apps) : apps_(std::move(apps)) {
-    SPILLWAY_ASSERT(apps_.size() <= kAppsMax);
-    for (std::size_t i = 0; i < apps_.size(); ++i) {
+AppTable::AppTable(std::vector<AppConfig> apps, const std::vector<bool>& gone) {
+    SPILLWAY_ASSERT(apps.size() <= kAppsMax && gone.size() == apps.size());
+    auto tables = std::make_shared<Tables>();
+    tables->apps = std::move(apps);
+    for (std::size_t i = 0; i < tables->apps.size(); ++i) {
+        if (gone[i]) continue;
         const auto index = static_cast<AppIndex>(i);
-        SPILLWAY_ASSERT(by_key_.emplace(apps_[i].key, index).second);
-        SPILLWAY_ASSERT(by_id_.emplace(apps_[i].id, index).second);
+        SPILLWAY_ASSERT(tables->by_key.emplace(tables->apps[i].key, index).second);
+        SPILLWAY_ASSERT(tables->by_id.emplace(tables->apps[i].id, index).second);
     }
+    tables_ = std::move(tables);
+}
+
+AppTable::AppTable(std::vector<AppConfig> apps) {
+    const std::vector<bool> gone(apps.size());
+    *this = AppTable(std::move(apps), gone);
+}
+
+base::Result<AppTable> AppTable::successor(const AppTable& before, std::vector<AppConfig> apps) {
+    std::vector<AppConfig> next = before.tables_->apps;
+    std::vector<bool> gone(next.size(), true);
+    Index places;
+    for (std::size_t i = 0; i < next.size(); ++i) {
+        next[i].enabled = false;
+        places.emplace(before.tables_->apps[i].id, static_cast<AppIndex>(i));
+    }
+    for (AppConfig& app : apps) {
+        if (const auto known = places.find(app.id); known != places.end()) {
+            next[known->second] = std::move(app);
+            gone[known->second] = false;
+        } else if (next.size() == kAppsMax) {
+            return base::fail(base::concat("no more than ", kAppsMax,
+                                           " different apps can be served between two starts, those that are gone "
+                                           "included: a restart forgets them"));
+        } else {
+            next.push_back(std::move(app));
+            gone.push_back(false);
+        }
+    }
+    return AppTable(std::move(next), gone);
 }
 
 std::optional<AppIndex> AppTable::by_key(std::string_view key) const {
-    const auto found = by_key_.find(key);
-    return found == by_key_.end() ? std::nullopt : std::optional(found->second);
+    const auto found = tables_->by_key.find(key);
+    return found == tables_->by_key.end() ? std::nullopt : std::optional(found->second);
 }
 
 std::optional<AppIndex> AppTable::by_id(std::string_view id) const {
-    const auto found = by_id_.find(id);
-    return found == by_id_.end() ? std::nullopt : std::optional(found->second);
+    const auto found = tables_->by_id.find(id);
+    return found == tables_->by_id.end() ? std::nullopt : std::optional(found->second);
 }
 
 const AppConfig& AppTable::operator[](AppIndex index) const {
-    SPILLWAY_ASSERT(index < apps_.size());
-    return apps_[index];
+    SPILLWAY_ASSERT(index < tables_->apps.size());
+    return tables_->apps[index];
 }
 
 bool origin_allowed(const AppConfig& app, std::string_view origin) {

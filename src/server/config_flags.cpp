@@ -102,6 +102,23 @@ base::Result<CommandLine> read_command_line(int argc, const char* const* argv) {
     return line;
 }
 
+bool hide_secrets(int argc, char** argv) {
+    constexpr std::string_view kFlag = "--app";
+    bool any = false;
+    for (int i = 1; i < argc; ++i) {
+        const std::string_view word(argv[i]);
+        const bool joined = word.starts_with(kFlag) && word.substr(kFlag.size()).starts_with('=');
+        if (!joined && std::string_view(argv[i - 1]) != kFlag) continue;
+        // The secret is what follows the second colon; a word with fewer is no app, but may hold one all the same.
+        const std::size_t first = word.find(':');
+        const std::size_t second = first == std::string_view::npos ? first : word.find(':', first + 1);
+        const std::size_t begin = (second != std::string_view::npos ? second : first) + 1;  // npos + 1 is 0
+        std::fill(argv[i] + (joined && begin == 0 ? kFlag.size() + 1 : begin), argv[i] + word.size(), '*');
+        any = true;
+    }
+    return any;
+}
+
 std::string help_text() {
     std::string text =
         "Spillway, a WebSocket broadcast server that speaks the Pusher Channels protocol.\n"

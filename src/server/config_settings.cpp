@@ -118,19 +118,28 @@ Applied max_clients(Config& config, std::string_view text) {
     return {};
 }
 
+/// See Setting::hold: nobody asks for a port or a thread to move under its clients.
+template <auto... Member>
+bool fixed(Config& next, const Config& running) {
+    const bool differs = ((next.*Member != running.*Member) || ...);
+    ((next.*Member = running.*Member), ...);
+    return differs;
+}
+
 // ---- the tables -----------------------------------------------------------------------------------------------------
 
 constexpr Setting kServerSettings[] = {
     {"host", "ADDRESS", "127.0.0.1 while no app is configured, else 0.0.0.0", "address to listen on",
-     [](ConfigDraft& d, std::string_view v) { return keep(d.config.host, parse_address(v)); }},
+     [](ConfigDraft& d, std::string_view v) { return keep(d.config.host, parse_address(v)); }, fixed<&Config::host>},
     {"port", "PORT", "6001", "port for clients and the HTTP API; 0 takes any free one",
-     [](ConfigDraft& d, std::string_view v) { return port(d.config.port, v); }},
+     [](ConfigDraft& d, std::string_view v) { return port(d.config.port, v); }, fixed<&Config::port>},
     {"metrics-host", "ADDRESS", "127.0.0.1", "address for health, metrics and statistics",
-     [](ConfigDraft& d, std::string_view v) { return keep(d.config.metrics_host, parse_address(v)); }},
+     [](ConfigDraft& d, std::string_view v) { return keep(d.config.metrics_host, parse_address(v)); },
+     fixed<&Config::metrics_host>},
     {"metrics-port", "PORT", "9601", "port for health, metrics and statistics",
-     [](ConfigDraft& d, std::string_view v) { return port(d.config.metrics_port, v); }},
+     [](ConfigDraft& d, std::string_view v) { return port(d.config.metrics_port, v); }, fixed<&Config::metrics_port>},
     {"cores", "N|LIST", "all available", "how many cores to use, or which CPUs (0,2,4; a single one: 3,)",
-     [](ConfigDraft& d, std::string_view v) { return cores(d.config, v); }},
+     [](ConfigDraft& d, std::string_view v) { return cores(d.config, v); }, fixed<&Config::cores, &Config::cpus>},
     {"client-events", "", "on for the development app alone", "apps that do not say accept client events",
      [](ConfigDraft& d, std::string_view v) { return switch_on(d.client_events, v); }},
     {"path-prefix", "PATH", "none", "what stands before every path, as in /live/app/KEY",
@@ -174,7 +183,7 @@ constexpr Setting kServerSettings[] = {
     {"log-level", "LEVEL", "info", "trace, debug, info, warn, error or off",
      [](ConfigDraft& d, std::string_view v) { return log_level(d.config, v); }},
     {"log-format", "FORMAT", "text", "text or json",
-     [](ConfigDraft& d, std::string_view v) { return log_format(d.config, v); }},
+     [](ConfigDraft& d, std::string_view v) { return log_format(d.config, v); }, fixed<&Config::log_format>},
 };
 
 constexpr std::string_view kServerSettingsToCome[] = {"max-clients-per-ip", "memory-limit", "trusted-proxies",

@@ -40,6 +40,8 @@ struct Setting {
     std::string_view standard;  // the default, for the help
     std::string_view meaning;
     base::Result<void> (*apply)(ConfigDraft& draft, std::string_view text);
+    /// Of what cannot change while running: puts the running value into `next` and tells whether that was another one.
+    bool (*hold)(Config& next, const Config& running) = nullptr;
 };
 
 struct AppSetting {

@@ -27,14 +27,14 @@ Core::Core(const CoreSetup& setup)
     : id(setup.id),
       cores(setup.mesh.cores()),
       send_batch(setup.send_batch),
-      config(setup.config),
-      apps(setup.apps),
       quotas(setup.quotas),
       ring(setup.ring),
       clock(setup.clock),
       random(setup.random),
       stats(setup.stats),
       ops(setup.ops),
+      config(setup.settings.config),
+      apps(setup.settings.apps),
       now(setup.clock.now()),
       port(setup.mesh, setup.id),
       blocks(setup.id, setup.mesh.endpoints()),
@@ -53,6 +53,7 @@ Core::Core(const CoreSetup& setup)
       ws(*this),
       pusher(*this),
       publishing(*this),
+      review(*this),
       drain(*this) {
     listeners_[0] = setup.listener;
     listeners_[1] = setup.ops_listener;
@@ -91,6 +92,7 @@ base::Duration Core::turn() {
     // 2. Timeouts, after activity was seen.
     expire(busy);
     drain.step();
+    review.step();
     // 3. Other cores, and this one's messages to itself: joins, publications, broadcasts, until nothing comes any more.
     home.resume();
     busy |= drain_mesh();
@@ -132,7 +134,8 @@ void Core::note_turn() {
 }
 
 base::Duration Core::may_rest(bool busy) {
-    const bool work = busy || fanout.busy() || sender.dirty() || !deferred_.empty() || !port.inbox_empty();
+    const bool work =
+        busy || fanout.busy() || sender.dirty() || !deferred_.empty() || review.active() || !port.inbox_empty();
     if (!work || now >= gauges_due_) publish_gauges();
     if (work) return base::Duration::zero();
     base::Duration rest = kRestMax;
@@ -198,6 +201,8 @@ void Core::receive(CoreId from, const Envelope& envelope) {
                    [&](const Credit& e) { port.take_credit(from, e.count); },
                    [&](const Broadcast& e) { fanout.gather(e); },
                    [&](const Returns& e) { blocks.accept_returns(e.list); },
+                   [&](const Reload& e) { take_over(*e.snapshot); },
+                   [&](const Reloaded&) {},
                    [&](const Signal& e) {
                        switch (e.what) {
                            case Signal::What::drain: drain.begin(); break;
@@ -208,6 +213,14 @@ void Core::receive(CoreId from, const Envelope& envelope) {
                    },
                },
                envelope);
+}
+
+void Core::take_over(const Snapshot& snapshot) {
+    config = snapshot.config;
+    apps = snapshot.apps;
+    http.limits_changed();
+    review.begin();
+    port.send(static_cast<CoreId>(cores), Reloaded{});
 }
 
 void Core::send_returns() {

@@ -38,7 +38,9 @@
 #include "server/publisher_front.h"
 #include "server/pusher_front.h"
 #include "server/quotas.h"
+#include "server/review.h"
 #include "server/sender.h"
+#include "server/snapshot.h"
 #include "server/stats.h"
 #include "server/ws_front.h"
 
@@ -47,8 +49,7 @@ namespace spillway::server {
 /// What a core is given. References outlive it.
 struct CoreSetup {
     CoreId id = 0;
-    const Config& config;
-    const AppTable& apps;
+    const Snapshot& settings;  // until the core has taken over the next
     Quotas& quotas;
     Mesh& mesh;
     io::Ring& ring;
@@ -88,14 +89,16 @@ public:
     const CoreId id;
     const std::size_t cores;
     const std::size_t send_batch;
-    const Config& config;
-    const AppTable& apps;
     Quotas& quotas;
     io::Ring& ring;
     const base::Clock& clock;
     crypto::Random& random;
     Stats& stats;
     const Ops& ops;
+
+    // The settings in force, its own copy. A reload replaces them between turns: nobody keeps a reference across one.
+    Config config;  // without apps
+    AppTable apps;
 
     // This core's state, used by the parts below.
     base::Instant now;  // of this turn; the parts do not ask the clock again but to bound a slice
@@ -118,6 +121,7 @@ public:
     WsFront ws;                 // WebSocket messages in
     PusherFront pusher;         // what Pusher clients say
     PublisherFront publishing;  // what publisher WebSockets say
+    Review review;              // clients looked at again after a reload
     Drain drain;                // the orderly end
 
     /// The live client of a packed id, or nullptr if that life is over.
@@ -135,6 +139,7 @@ private:
     void dispatch(const io::Completion& completion);
     bool drain_mesh();
     void receive(CoreId from, const Envelope& envelope);
+    void take_over(const Snapshot& snapshot);
     void send_returns();
     void note_turn();
     void publish_gauges();

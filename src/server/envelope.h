@@ -19,6 +19,8 @@
 
 namespace spillway::server {
 
+struct Snapshot;
+
 /// A channel's name on its way to the home core.
 struct NameBlock : pubsub::Block {
     std::uint64_t hash = 0;
@@ -106,13 +108,20 @@ struct Broadcast {
 struct Returns {
     pubsub::Block* list = nullptr;
 };
+/// Control thread -> core: settings to take over. They live until every core has answered with Reloaded.
+struct Reload {
+    const Snapshot* snapshot = nullptr;
+};
+/// Core -> control thread: the settings before are not used here any more.
+struct Reloaded {};
 /// Between the control thread and the cores.
 struct Signal {
     enum class What : std::uint8_t { drain, force, stop, drained };
     What what = What::drain;
 };
 
-using Envelope = std::variant<Join, Leave, Joined, Publish, Sequenced, Credit, Broadcast, Returns, Signal>;
+using Envelope =
+    std::variant<Join, Leave, Joined, Publish, Sequenced, Credit, Broadcast, Returns, Reload, Reloaded, Signal>;
 static_assert(std::is_trivially_copyable_v<Envelope> && sizeof(Envelope) <= 48);
 
 }  // namespace spillway::server

@@ -27,13 +27,18 @@ HttpFront::HttpFront(Core& core) : core_(core), api_(core) {}
 void HttpFront::lend(Client& client) {
     if (spare_.empty()) {
         const http::Limits limits{core_.config.max_header_bytes, core_.config.max_headers, core_.config.max_http_body};
-        spare_.push_back(std::make_unique<HttpExchange>(limits));
+        spare_.push_back(std::make_unique<HttpExchange>(limits, limits_era_));
     }
     client.http = spare_.back().release();
     spare_.pop_back();
     ++lent_;
     if (client.opened == base::Instant{}) client.opened = core_.now;
     core_.life.watch(client);
+}
+
+void HttpFront::limits_changed() {
+    ++limits_era_;
+    spare_.clear();
 }
 
 void HttpFront::give_back(Client& client) {
@@ -43,7 +48,7 @@ void HttpFront::give_back(Client& client) {
     --lent_;
     exchange->parser.reset();
     exchange->endpoint = Endpoint::other;
-    if (spare_.size() < kSpareExchanges) spare_.push_back(std::move(exchange));
+    if (spare_.size() < kSpareExchanges && exchange->era == limits_era_) spare_.push_back(std::move(exchange));
 }
 
 void HttpFront::feed(Client& client, std::span<const std::byte> bytes) {

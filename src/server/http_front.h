@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -29,8 +30,9 @@ class Core;
 /// One request under way on a connection.
 class HttpExchange {
 public:
-    explicit HttpExchange(const http::Limits& limits) : parser(limits) {}
+    HttpExchange(const http::Limits& limits, std::uint32_t limits_era) : parser(limits), era(limits_era) {}
     http::RequestParser parser;
+    const std::uint32_t era;  // of the limits
     http::Target target;
     Endpoint endpoint = Endpoint::other;
     // Kept while an answer is due: the request's own views may be gone by then.
@@ -46,6 +48,8 @@ public:
     explicit HttpFront(Core& core);
 
     void feed(Client& client, std::span<const std::byte> bytes);
+    /// Requests that begin from now on are held to the limits as they are now.
+    void limits_changed();
 
     /// Answers the exchange under way and goes on with the connection as the request and the status say.
     void respond(Client& client, int status, std::string_view content_type, std::string_view body,
@@ -87,6 +91,7 @@ private:
     HttpApi api_;
     std::vector<std::unique_ptr<HttpExchange>> spare_;
     std::size_t lent_ = 0;
+    std::uint32_t limits_era_ = 0;
     std::string scratch_;
 };
 

@@ -199,6 +199,10 @@ std::string Ops::metrics_text() const {
         head(out, m.name, m.help, "counter");
         append(out, "spillway_", m.name, " ", sum_counter(cores_, m.counter), "\n");
     }
+    head(out, "config_reloads_total", "Reloads asked for by SIGHUP, by what became of them.", "counter");
+    append(out, "spillway_config_reloads_total{result=\"taken\"} ", reloads_taken_.load(std::memory_order_relaxed),
+           "\nspillway_config_reloads_total{result=\"refused\"} ", reloads_refused_.load(std::memory_order_relaxed),
+           "\n");
     families(out, cores_);
     histogram(out, "broadcast_seconds", "From the place in the order to the last local send, per core and message.",
               merged(cores_, &Stats::broadcast));
@@ -210,11 +214,11 @@ std::string Ops::stats_json(base::Instant now) const {
     std::string out;
     append(out, R"({"version":")", version_, R"(","uptime_seconds":)",
            std::chrono::duration_cast<std::chrono::seconds>(now - started_).count(), R"(,"cores":)", cores_.size(),
-           R"(,"development_app":)", config_.development_app ? "true" : "false", R"(,"clients":{)");
+           R"(,"development_app":)", config().development_app ? "true" : "false", R"(,"clients":{)");
     for (std::size_t k = kFirstWebSocket; k < kClientKinds; ++k)
         append(out, k == kFirstWebSocket ? "\"" : ",\"", kKindNames[k], "\":", open_connections(cores_, k));
     append(out, R"(},"http_connections":{"main":)", open_connections(cores_, 0), R"(,"metrics":)",
-           open_connections(cores_, 1), R"(},"max_clients":)", config_.max_clients);
+           open_connections(cores_, 1), R"(},"max_clients":)", config().max_clients);
     for (const SimpleGauge& g : kGauges) append(out, ",\"", g.name, "\":", sum_gauge(cores_, g.gauge));
     for (const SimpleMetric& m : kCounters) append(out, ",\"", m.name, "\":", sum_counter(cores_, m.counter));
     append(out, R"(,"dropped":{)");

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -21,13 +22,18 @@ namespace spillway::server {
 class Ops {
 public:
     Ops(const Config& config, const Quotas& quotas, std::string version)
-        : config_(config), quotas_(quotas), version_(std::move(version)) {}
+        : config_(&config), quotas_(quotas), version_(std::move(version)) {}
 
     /// Before the cores run.
     void watch(const Stats& stats) { cores_.push_back(&stats); }
     void set_started(base::Instant when) { started_ = when; }
     /// Any thread.
     void set_draining() { draining_.store(true, std::memory_order_relaxed); }
+    /// Before the cores take it over; the one before stays until they have.
+    void set_config(const Config& config) { config_.store(&config, std::memory_order_release); }
+    void count_reload(bool taken) {
+        (taken ? reloads_taken_ : reloads_refused_).fetch_add(1, std::memory_order_relaxed);
+    }
 
     struct Answer {
         bool ok = true;
@@ -42,12 +48,16 @@ public:
     [[nodiscard]] std::string stats_json(base::Instant now) const;
 
 private:
-    const Config& config_;
+    [[nodiscard]] const Config& config() const { return *config_.load(std::memory_order_acquire); }
+
+    std::atomic<const Config*> config_;
     const Quotas& quotas_;
     std::string version_;
     std::vector<const Stats*> cores_;
     base::Instant started_{};
     std::atomic<bool> draining_{false};
+    std::atomic<std::uint64_t> reloads_taken_{0};
+    std::atomic<std::uint64_t> reloads_refused_{0};
 };
 
 }  // namespace spillway::server

@@ -4,11 +4,15 @@
 // Limits that hold for all cores together, exactly: a limit of N admits N, whoever asks at the same time.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
-#include <vector>
+#include <limits>
+#include <memory>
 
 #include <spillway/ids.h>
+
+#include "base/assert.h"
 
 namespace spillway::server {
 
@@ -30,10 +34,33 @@ private:
     std::atomic<std::uint64_t> count_{0};
 };
 
+/// One T for each app, which stays where it is when a reload brings more apps.
+template <class T>
+class PerApp {
+public:
+    explicit PerApp(std::size_t apps) { grow(apps); }
+
+    /// Makes room for the first `apps` indices. One thread, before any other hears of the new ones.
+    void grow(std::size_t apps) {
+        SPILLWAY_ASSERT(apps <= kChunks * kChunkApps);
+        for (std::size_t chunk = 0; chunk * kChunkApps < apps; ++chunk)
+            if (chunks_[chunk] == nullptr) chunks_[chunk] = std::make_unique<Chunk>();
+    }
+    [[nodiscard]] T& operator[](AppIndex app) { return (*chunks_[app / kChunkApps])[app % kChunkApps]; }
+    [[nodiscard]] const T& operator[](AppIndex app) const { return (*chunks_[app / kChunkApps])[app % kChunkApps]; }
+
+private:
+    static constexpr std::size_t kChunkApps = 256;
+    static constexpr std::size_t kChunks = (std::size_t{std::numeric_limits<AppIndex>::max()} + 1) / kChunkApps;
+    using Chunk = std::array<T, kChunkApps>;
+
+    std::array<std::unique_ptr<Chunk>, kChunks> chunks_;
+};
+
 struct Quotas {
     explicit Quotas(std::size_t apps) : per_app(apps) {}
     Quota clients;
-    std::vector<Quota> per_app;
+    PerApp<Quota> per_app;
 };
 
 }  // namespace spillway::server

@@ -20,6 +20,7 @@
 #include "io/capabilities.h"
 #include "io/listener.h"
 #include "io/uring_ring.h"
+#include "server/control.h"
 #include "server/core.h"
 
 namespace spillway::server {
@@ -90,10 +91,15 @@ std::string version() { return concat(kVersion, "-", kBuildId); }
 
 /// Everything that lives as long as the server runs.
 struct Running {
-    explicit Running(const Config& c, std::size_t core_count)
-        : config(c), apps(c.apps), quotas(c.apps.size()), mesh(core_count), ops(config, quotas, version()) {}
-    Config config;
-    AppTable apps;
+    Running(std::shared_ptr<const Snapshot> first, ConfigSource source, std::uint64_t max_clients_derived,
+            std::size_t core_count)
+        : settings(*first),
+          reloader(std::move(first), std::move(source), max_clients_derived),
+          quotas(settings.apps.size()),
+          mesh(core_count),
+          ops(settings.config, quotas, version()) {}
+    const Snapshot& settings;  // those of the start, until the first reload
+    Reloader reloader;
     Quotas quotas;
     Mesh mesh;
     Ops ops;
@@ -107,9 +113,8 @@ struct Running {
 };
 
 base::Result<void> open_ports(Running& running, std::size_t cores) {
-    const Config& config = running.config;
-    const std::string host = !config.host.empty() ? config.host : config.development_app ? "127.0.0.1" : "0.0.0.0";
-    auto main = io::open_listeners(host, config.port, cores);
+    const Config& config = running.settings.config;
+    auto main = io::open_listeners(config.host, config.port, cores);
     if (!main) return base::fail(main.error());
     auto metrics = io::open_listeners(config.metrics_host, config.metrics_port, 1);
     if (!metrics) return base::fail(concat(metrics.error(), " (metrics port: --metrics-port chooses another)"));
@@ -135,73 +140,42 @@ base::Result<void> make_cores(Running& running, std::uint64_t descriptors) {
     }
     for (std::size_t i = 0; i < running.mesh.cores(); ++i) {
         running.cores.push_back(std::make_unique<Core>(
-            CoreSetup{static_cast<CoreId>(i), running.config, running.apps, running.quotas, running.mesh,
-                      *running.rings[i], running.clock, *running.randoms[i], *running.stats[i], running.ops,
+            CoreSetup{static_cast<CoreId>(i), running.settings, running.quotas, running.mesh, *running.rings[i],
+                      running.clock, *running.randoms[i], *running.stats[i], running.ops,
                       running.main.sockets[i].release(), i == 0 ? running.metrics.sockets[0].get() : -1, descriptors}));
     }
     return {};
 }
 
 void announce(const Running& running) {
-    if (running.config.development_app) {
+    if (running.settings.config.development_app) {
         std::printf(
             "No app is configured: serving the DEVELOPMENT app, whose secret everybody knows.\n"
             "  id app-id   key app-key   secret app-secret   (--app ID:KEY:SECRET or --config FILE for your own)\n");
     }
     std::printf("spillway %s with %zu core%s, up to %llu clients\n", version().c_str(), running.cores.size(),
-                running.cores.size() == 1 ? "" : "s", static_cast<unsigned long long>(running.config.max_clients));
+                running.cores.size() == 1 ? "" : "s",
+                static_cast<unsigned long long>(running.settings.config.max_clients));
     std::printf("listening on http://%s\n", running.main.address.c_str());
     std::printf("metrics on http://%s\n", running.metrics.address.c_str());
     std::fflush(stdout);
 }
 
-void signal_all(MeshPort& port, std::size_t cores, Signal::What what) {
-    for (std::size_t i = 0; i < cores; ++i) port.send(static_cast<CoreId>(i), Signal{what});
-    port.flush();
-}
-
-/// The control endpoint: waits for a signal, drains, and ends when every core said that it is done.
-void control(Running& running, const sigset_t& signals) {
-    const std::size_t cores = running.mesh.cores();
-    MeshPort port(running.mesh, running.mesh.control());
-    int signal = 0;
-    do {
-        sigwait(&signals, &signal);
-    } while (signal == SIGHUP || signal == SIGPIPE);
-    log::info(concat("draining: no new connections; up to ", running.config.drain_timeout.count() / 1000, " s for ",
-                     running.quotas.clients.count(), " clients"));
-    running.ops.set_draining();
-    signal_all(port, cores, Signal::What::drain);
-    std::size_t drained = 0;
-    while (drained < cores) {
-        constexpr timespec kLook{0, 5'000'000};
-        const int again = sigtimedwait(&signals, nullptr, &kLook);
-        if (again == SIGTERM || again == SIGINT) {
-            log::warn("asked again: cutting whoever is left");
-            signal_all(port, cores, Signal::What::force);
-        }
-        port.drain(1024, [&](CoreId, const Envelope& envelope) {
-            drained += std::holds_alternative<Signal>(envelope) ? 1 : 0;
-        });
-        port.flush();
-    }
-    signal_all(port, cores, Signal::What::stop);
-    while (port.outbox_waiting()) port.flush();
-}
-
 }  // namespace
 
-base::Result<int> serve(const Config& wanted) {
+base::Result<int> serve(Config wanted, ConfigSource source) {
     sigset_t signals;
     sigemptyset(&signals);
-    for (const int s : {SIGTERM, SIGINT, SIGHUP, SIGPIPE}) sigaddset(&signals, s);
+    for (const int s : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, s);
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    signal(SIGPIPE, SIG_IGN);
 
     const auto cpus = choose_cpus(wanted);
     if (!cpus) return base::fail(cpus.error());
     const std::uint64_t descriptors = raise_descriptor_limit();
-    Running running(wanted, cpus->size());
-    if (running.config.max_clients_derived) running.config.max_clients = derived_max_clients(descriptors, cpus->size());
+    const std::uint64_t max_clients = derived_max_clients(descriptors, cpus->size());
+    if (wanted.max_clients_derived) wanted.max_clients = max_clients;
+    Running running(first_snapshot(std::move(wanted)), std::move(source), max_clients, cpus->size());
 
     if (const auto ports = open_ports(running, cpus->size()); !ports) return base::fail(ports.error());
     if (const auto made = make_cores(running, descriptors); !made) return base::fail(made.error());
@@ -213,7 +187,7 @@ base::Result<int> serve(const Config& wanted) {
         threads.emplace_back([core = running.cores[i].get()] { core->run(); });
         pin(threads.back(), (*cpus)[i]);
     }
-    control(running, signals);
+    Control(running.mesh, running.reloader, running.quotas, running.ops, signals).run();
     for (std::thread& thread : threads) thread.join();
     log::info("drained");
     return 0;

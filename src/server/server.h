@@ -8,11 +8,12 @@
 #include <spillway/config.h>
 
 #include "base/result.h"
+#include "server/reloader.h"
 
 namespace spillway::server {
 
-/// Serves until SIGTERM or SIGINT drained it (a second one cuts). The result is the exit code, or why it could not start,
+/// Serves until SIGTERM or SIGINT drained it (a second one cuts); SIGHUP asks `source` for the configuration anew. The result is the exit code, or why it could not start,
 /// with what mends it. Blocks; to be called once, from the main thread.
-[[nodiscard]] base::Result<int> serve(const Config& config);
+[[nodiscard]] base::Result<int> serve(Config config, ConfigSource source);
 
 }  // namespace spillway::server

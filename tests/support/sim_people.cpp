@@ -364,7 +364,7 @@ void SimPublisher::understand_frames() {
     while (const auto frame = frames_.next()) {
         if (frame->opcode == opcode::kPing) out_ += client_frame(opcode::kPong, frame->payload);
         if (frame->opcode == opcode::kClose) {
-            sim_check(!scene_.calm, "closes no publisher that behaves");
+            sim_check(!scene_.calm || rude, "closes no publisher that behaves");
             out_ += client_frame(opcode::kClose, frame->payload);
         }
         if (frame->opcode != opcode::kText) continue;

@@ -170,6 +170,8 @@ public:
     [[nodiscard]] FakeConnection& connection() const { return *connection_; }
     [[nodiscard]] const std::vector<int>& statuses() const { return statuses_; }
 
+    bool rude = false;  // being closed is what it gets
+
 private:
     struct Request {
         std::vector<std::uint64_t> numbers;

@@ -103,6 +103,7 @@ SimOptions draw_circumstances(std::uint64_t seed) {
     using End = SimOptions::End;
     constexpr End kEnds[] = {End::in_order, End::in_order, End::drained, End::abrupt, End::forced};
     o.ending = pick(dice, kEnds);
+    o.reloads = rate(dice) / 10;
     return o;
 }
 
@@ -165,10 +166,25 @@ void SimWorld::step_fate() {
     replace_departed();
     if (dice_.chance(options_.stalls * 4))
         nodes_[dice_.below(cores())]->stalled_until = steps_ + dice_.between(10, 200);
+    if (dice_.chance(options_.reloads)) reload_something();
     if (!dice_.chance(options_.churn)) return;
     SimClient& client = *clients_[dice_.below(clients_.size())];
     if (!client.gone()) client.reset();
     if (dice_.chance(200)) publishers_[dice_.below(publishers_.size())]->reset();
+}
+
+void SimWorld::reload_something() {
+    if (!reloaded()) return;
+    Config wanted = with_app(options_.config);
+    // Apps that nobody uses come and go; a limit of headers moves, which lends all parsers anew.
+    for (std::size_t n = dice_.below(3); n > 0; --n) {
+        AppConfig other = wanted.apps.front();
+        other.id = other.key = "other-" + std::to_string(dice_.below(5)) + std::string(n, '-');
+        wanted.apps.insert(wanted.apps.begin() + static_cast<std::ptrdiff_t>(dice_.below(wanted.apps.size() + 1)),
+                           other);
+    }
+    wanted.max_headers += dice_.below(2);
+    reload(std::move(wanted));
 }
 
 void SimWorld::replace_departed() {

@@ -12,9 +12,7 @@ namespace spillway::test {
 using server::Client;
 using std::chrono::milliseconds;
 
-namespace {
-
-Config with_app(Config config) {
+Config SimWorld::with_app(Config config) {
     AppConfig app;
     app.id = kSimAppId;
     app.key = kSimAppKey;
@@ -26,16 +24,13 @@ Config with_app(Config config) {
     return config;
 }
 
-}  // namespace
-
 SimWorld::SimWorld(const SimOptions& options)
     : options_(options),
       dice_(options.seed ^ 0x5EED),
-      config_(with_app(options.config)),
-      apps_(config_.apps),
+      settings_(server::first_snapshot(with_app(options.config))),
       quotas_(1),
       mesh_(options.cores, options.mesh_capacity),
-      ops_(config_, quotas_, "simulated"),
+      ops_(settings_->config, quotas_, "simulated"),
       control_(mesh_, mesh_.control()) {
     clock.per_reading = options.per_reading;
     scene.calm = options.calm;
@@ -54,7 +49,7 @@ SimWorld::SimWorld(const SimOptions& options)
     for (std::size_t i = 0; i < options.cores; ++i) {
         Node& node = *nodes_[i];
         node.core = std::make_unique<server::Core>(server::CoreSetup{
-            static_cast<CoreId>(i), config_, apps_, quotas_, mesh_, *node.ring, clock, *node.random, node.stats, ops_,
+            static_cast<CoreId>(i), *settings_, quotas_, mesh_, *node.ring, clock, *node.random, node.stats, ops_,
             node.listener, i == 0 ? ops_listener_ : -1, options.clients_max, nullptr, options.send_batch});
         node.core->home.set_witness(this);
         node.core->begin();
@@ -108,11 +103,33 @@ void SimWorld::signal(server::Signal::What what) {
 }
 
 std::size_t SimWorld::drained() {
+    hear_cores();
+    return drained_;
+}
+
+void SimWorld::reload(Config wanted) {
+    auto next = server::succeed(*settings_, std::move(wanted));
+    sim_check(next.has_value(), "takes sound settings");
+    settings_before_.push_back(std::exchange(settings_, next->snapshot));
+    quotas_.per_app.grow(settings_->apps.size());
+    ops_.set_config(settings_->config);
+    for (std::size_t i = 0; i < cores(); ++i) control_.send(static_cast<CoreId>(i), server::Reload{settings_.get()});
+    control_.flush();
+    switching_ += cores();
+}
+
+bool SimWorld::reloaded() {
+    hear_cores();
+    if (switching_ == 0) settings_before_.clear();
+    return switching_ == 0;
+}
+
+void SimWorld::hear_cores() {
     control_.drain(1024, [this](CoreId, const server::Envelope& envelope) {
         drained_ += std::holds_alternative<server::Signal>(envelope) ? 1 : 0;
+        switching_ -= std::holds_alternative<server::Reloaded>(envelope) ? 1 : 0;
     });
     control_.flush();
-    return drained_;
 }
 
 Client* SimWorld::find(const FakeConnection& connection) {
@@ -302,9 +319,9 @@ void SimWorld::check_bounds() {
         node->core->clients.for_each([&](std::uint32_t, Client& client) {
             subscriptions += client.subscriptions.size();
             if (client.out == nullptr) return;
-            sim_check(client.out->queue.size() <= config_.queue_messages + 1,
+            sim_check(client.out->queue.size() <= settings_->config.queue_messages + 1,
                       "bounds the messages that wait for a client");
-            sim_check(client.out->queue.bytes() <= config_.queue_bytes + options_.padding_max * 2 + 1024,
+            sim_check(client.out->queue.bytes() <= settings_->config.queue_bytes + options_.padding_max * 2 + 1024,
                       "bounds the bytes that wait for a client");
         });
     }
@@ -372,7 +389,8 @@ void SimWorld::check_rest() {
 }
 
 void SimWorld::check_service() {
-    if (config_.max_clients != 0 || options_.clients_max < 100) {  // all places may be taken: they must come free
+    if (settings_->config.max_clients != 0 ||
+        options_.clients_max < 100) {  // all places may be taken: they must come free
         for (auto& client : clients_)
             if (!client->gone()) client->reset();
         for (auto& publisher : publishers_)
@@ -424,7 +442,7 @@ void SimWorld::send_everybody_off() {
 
 void SimWorld::end() {
     send_everybody_off();
-    const base::Instant limit = clock.peek() + config_.drain_timeout + milliseconds{5000};
+    const base::Instant limit = clock.peek() + settings_->config.drain_timeout + milliseconds{5000};
     while (drained() < cores()) {
         sim_check(clock.peek() < limit, "drains within its deadline");
         for (auto& client : clients_) {

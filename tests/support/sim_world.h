@@ -24,12 +24,12 @@
 #include "fake_random.h"
 #include "fake_ring.h"
 #include "seeded.h"
-#include "server/app_table.h"
 #include "server/core.h"
 #include "server/home.h"
 #include "server/mesh.h"
 #include "server/ops.h"
 #include "server/quotas.h"
+#include "server/snapshot.h"
 #include "server/stats.h"
 #include "sim_people.h"
 
@@ -59,6 +59,7 @@ struct SimOptions {
     unsigned hasty = 0;                  // per mille of subscriptions that are left before they are confirmed
     unsigned stalls = 0;                 // per mille of steps at which a core stops for a while
     unsigned leaps = 0;                  // per mille of steps at which time leaps
+    unsigned reloads = 0;                // per mille of steps at which settings are handed out anew
     bool calm = false;                   // nothing goes wrong, nothing may be lost
     std::size_t clients_max = 1U << 12;  // slots per core
     enum class End : std::uint8_t { in_order, drained, abrupt, forced };
@@ -88,6 +89,14 @@ public:
                                          std::string_view prefix = "channel-") const;
     void signal(server::Signal::What what);
     [[nodiscard]] std::size_t drained();
+    /// The settings that were handed out last.
+    [[nodiscard]] const server::Snapshot& settings() const { return *settings_; }
+    /// These settings with the app that people use.
+    [[nodiscard]] static Config with_app(Config config);
+    /// Hands the cores new settings (with the apps in them), as the control thread does.
+    void reload(Config wanted);
+    /// All cores have answered; the settings before are freed then.
+    [[nodiscard]] bool reloaded();
     /// The server's side of a person's connection; nullptr when it is over.
     [[nodiscard]] server::Client* find(const FakeConnection& connection);
     [[nodiscard]] std::uint64_t dropped(DropReason reason);
@@ -155,6 +164,7 @@ private:
         std::uint64_t stalled_until = 0;  // step
     };
 
+    void hear_cores();
     void note(std::uint64_t what) { trace_ = (trace_ ^ what) * 0x100000001B3ULL; }
     void step_client(SimClient& client);
     void speak(SimClient& client);
@@ -162,6 +172,7 @@ private:
     void step_publisher(SimPublisher& publisher);
     void step_time();
     void step_fate();
+    void reload_something();
     void replace_departed();
     void spawn_client();
     void spawn_publisher();
@@ -184,8 +195,9 @@ private:
 
     SimOptions options_;
     Seeded dice_;
-    Config config_;
-    server::AppTable apps_;
+    std::shared_ptr<const server::Snapshot> settings_;
+    std::vector<std::shared_ptr<const server::Snapshot>> settings_before_;  // until all cores have left them
+    std::size_t switching_ = 0;
     server::Quotas quotas_;
     server::Mesh mesh_;
     server::Ops ops_;

@@ -171,6 +171,14 @@ export class Server {
     if (!this.exit) process.kill(this.pid, name);
   }
 
+  /** Writes the configuration anew, if given, and sends SIGHUP; waits until it is in force, or refused. */
+  async reload(toml, result = 'taken') {
+    if (toml !== undefined) writeFileSync(this.configFile, toml);
+    const before = await this.metric('spillway_config_reloads_total', { result });
+    this.signal('SIGHUP');
+    await this.untilMetric('spillway_config_reloads_total', { result }, before + 1);
+  }
+
   kill() {
     if (!this.exit && this.pid) process.kill(this.pid, 'SIGKILL');
     if (this.#directory) rmSync(this.#directory, { recursive: true, force: true });

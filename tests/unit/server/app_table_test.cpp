@@ -46,6 +46,43 @@ TEST_CASE("apps are found by key and by id, and nothing else is", "[server][app_
     CHECK_FALSE(table.by_key("key-300"));
 }
 
+TEST_CASE("a reload keeps the index of every app and gives new ones to the new", "[server][app_table][reload]") {
+    const AppTable first({app("a", "key-a"), app("b", "key-b"), app("c", "key-c")});
+    const auto second = AppTable::successor(first, {app("d", "key-d"), app("c", "key-c2"), app("a", "key-a")});
+    REQUIRE(second);
+    CHECK(second->by_id("a") == AppIndex{0});
+    CHECK(second->by_id("c") == AppIndex{2});
+    CHECK(second->by_id("d") == AppIndex{3});
+    CHECK(second->by_key("key-c2") == AppIndex{2});
+    CHECK_FALSE(second->by_key("key-c"));
+    CHECK(second->size() == 4);
+    CHECK(second->served() == 3);
+
+    SECTION("what is gone is disabled, keeps its index and is found by nobody") {
+        CHECK_FALSE(second->by_id("b"));
+        CHECK_FALSE(second->by_key("key-b"));
+        CHECK((*second)[1].id == "b");
+        CHECK_FALSE((*second)[1].enabled);
+        CHECK((*second)[0].enabled);
+    }
+    SECTION("what comes back has its old index, and its key may have gone to another meanwhile") {
+        const auto third = AppTable::successor(*second, {app("e", "key-b"), app("b", "key-x")});
+        REQUIRE(third);
+        CHECK(third->by_id("b") == AppIndex{1});
+        CHECK(third->by_key("key-b") == AppIndex{4});
+        CHECK((*third)[1].enabled);
+    }
+    CHECK(first.by_id("b") == AppIndex{1});  // the table before is as it was
+}
+
+TEST_CASE("a reload beyond the last index is refused", "[server][app_table][reload]") {
+    std::vector<AppConfig> many;
+    for (std::size_t i = 0; i < AppTable::kAppsMax; ++i) many.push_back(app(base::concat(i), base::concat("k", i)));
+    const AppTable full(many);
+    CHECK(AppTable::successor(full, many));
+    CHECK_FALSE(AppTable::successor(full, {app("one more", "k")}));
+}
+
 TEST_CASE("an empty list of origins allows any", "[server][app_table]") {
     CHECK(origin_allowed(allowing({}), "https://anything.test"));
     CHECK(origin_allowed(allowing({"*"}), "null"));

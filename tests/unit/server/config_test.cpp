@@ -439,6 +439,27 @@ TEST_CASE("an app on the command line has exactly three parts, and its secret is
     CHECK_FALSE(load({"--app", concat(std::string(129, 'i'), ":k:s")}).run);
 }
 
+TEST_CASE("secrets on the command line are overwritten in place", "[server][config][secrets]") {
+    const auto hidden = [](std::vector<std::string> words) {
+        std::vector<char*> argv;
+        for (std::string& word : words) argv.push_back(word.data());
+        CHECK(hide_secrets(static_cast<int>(argv.size()), argv.data()));
+        std::string joined;
+        for (const std::string& word : words) joined += word + ' ';
+        return joined;
+    };
+    CHECK(hidden({"spillway", "--app", "i:k:hush", "--port", "1"}) == "spillway --app i:k:**** --port 1 ");
+    CHECK(hidden({"spillway", "--app=i:k:hush", "--app", "j:l:shh"}) == "spillway --app=i:k:**** --app j:l:*** ");
+    CHECK(hidden({"spillway", "--app", "i:hush"}) == "spillway --app i:**** ");
+    CHECK(hidden({"spillway", "--app", "hush"}) == "spillway --app **** ");
+    CHECK(hidden({"spillway", "--app=hush"}) == "spillway --app=**** ");
+    CHECK(hidden({"spillway", "--app", "i:k:a:b"}) == "spillway --app i:k:*** ");
+    std::string port[] = {"spillway", "--port", "1"};
+    char* argv[] = {port[0].data(), port[1].data(), port[2].data()};
+    CHECK_FALSE(hide_secrets(3, argv));
+    CHECK(port[2] == "1");
+}
+
 TEST_CASE("two apps may share neither id nor key", "[server][config]") {
     CHECK(holds(load({"--app", "1:a:x", "--app", "1:b:y"}).text, "app id '1' is taken"));
     CHECK(holds(load({"--app", "1:a:x", "--app", "2:a:y"}).text, "app key 'a' is taken"));

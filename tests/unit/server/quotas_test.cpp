@@ -97,3 +97,15 @@ TEST_CASE("C6 R8 C10 comings and goings never exceed the limit nor lose a place"
     for (std::uint64_t i = 0; i < kLimit; ++i) CHECK(quotas.per_app[1].enter(kLimit));
     CHECK_FALSE(quotas.per_app[1].enter(kLimit));
 }
+
+TEST_CASE("counts of apps stay where they are when there are more apps", "[server][quotas][reload]") {
+    Quotas quotas(1);
+    REQUIRE(quotas.per_app[0].enter(0));
+    const Quota* const before = &quotas.per_app[0];
+    quotas.per_app.grow(65'535);
+    CHECK(&quotas.per_app[0] == before);
+    CHECK(quotas.per_app[0].count() == 1);
+    CHECK(quotas.per_app[65'534].count() == 0);
+    quotas.per_app.grow(1);
+    CHECK(quotas.per_app[65'534].enter(1));
+}

@@ -1,0 +1,43 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// The main thread while the server runs: the control endpoint of the mesh. It waits for signals and passes on what they
+// mean: SIGHUP reloads, SIGTERM and SIGINT drain, a second one of these cuts.
+#pragma once
+
+#include <csignal>
+#include <cstddef>
+
+#include "server/mesh.h"
+#include "server/ops.h"
+#include "server/quotas.h"
+#include "server/reloader.h"
+
+namespace spillway::server {
+
+class Control {
+public:
+    /// `signals`: blocked in every thread; waited for here. References outlive it.
+    Control(Mesh& mesh, Reloader& reloader, Quotas& quotas, Ops& ops, const sigset_t& signals)
+        : port_(mesh, mesh.control()), reloader_(reloader), quotas_(quotas), ops_(ops), signals_(signals) {}
+
+    /// Until every core is drained and told to stop.
+    void run();
+
+private:
+    /// The next signal, or 0 after a while without one if something else is waited for.
+    [[nodiscard]] int next_signal(bool something_else);
+    void hear_cores();
+    void drain();
+    void tell_cores(Signal::What what);
+    [[nodiscard]] std::size_t cores() const { return port_.self(); }
+
+    MeshPort port_;
+    Reloader& reloader_;
+    Quotas& quotas_;
+    Ops& ops_;
+    const sigset_t& signals_;
+    std::size_t drained_ = 0;
+};
+
+}  // namespace spillway::server
