@@ -41,6 +41,11 @@ inline constexpr std::size_t kUserIdMax = 128;
 /// Places in channels' orders that one request can ask for: a full batch.
 inline constexpr std::size_t kPublishMax = kChannelsPerEventMax * kBatchMax;
 
+/// Requests of one API connection that may be under way at once; further ones wait in the socket.
+inline constexpr std::size_t kRequestsInFlightMax = 64;
+/// API calls of one core that wait for other cores. Beyond that publishers wait.
+inline constexpr std::size_t kApiCallsMax = 65'536;
+
 /// Control frames, pusher:error and close frames of one client waiting to be sent.
 inline constexpr std::size_t kControlQueueMax = 64;
 

@@ -104,7 +104,7 @@ struct alignas(64) Client {
     // Timers and the end.
     base::Instant opened{};         // accept, or first byte of the request under way; zero between requests
     base::Instant ping_sent{};      // zero: no ping is unanswered
-    std::uint32_t request = 0;      // of the exchange that awaits answers; publisher: messages so far
+    std::uint32_t request = 0;      // requests so far; publisher: messages so far
     std::uint16_t answers_due = 0;  // publisher: every so many messages are acknowledged, 0 = none
     std::uint16_t close_code = 0;
     CloseReason close_reason = CloseReason::finished;

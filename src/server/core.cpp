@@ -49,6 +49,7 @@ Core::Core(const CoreSetup& setup)
       home(*this),
       publisher(*this),
       life(*this),
+      calls(*this),
       http(*this),
       ws(*this),
       pusher(*this),
@@ -93,6 +94,7 @@ base::Duration Core::turn() {
     expire(busy);
     drain.step();
     review.step();
+    http.step();
     // 3. Other cores, and this one's messages to itself: joins, publications, broadcasts, until nothing comes any more.
     home.resume();
     busy |= drain_mesh();
@@ -197,7 +199,7 @@ void Core::receive(CoreId from, const Envelope& envelope) {
                    [&](const Leave& e) { home.leave(from, e); },
                    [&](const Joined& e) { membership.joined(e); },
                    [&](const Publish& e) { home.publish(from, e); },
-                   [&](const Sequenced& e) { http.sequenced(e); },
+                   [&](const Sequenced& e) { calls.sequenced(e); },
                    [&](const Credit& e) { port.take_credit(from, e.count); },
                    [&](const Broadcast& e) { fanout.gather(e); },
                    [&](const Returns& e) { blocks.accept_returns(e.list); },

@@ -23,6 +23,7 @@
 #include "pubsub/block_pool.h"
 #include "pubsub/local_channels.h"
 #include "pubsub/message.h"
+#include "server/api_calls.h"
 #include "server/app_table.h"
 #include "server/client.h"
 #include "server/drain.h"
@@ -117,6 +118,7 @@ public:
     Home home;                  // order of the channels that live here
     Publisher publisher;        // publications on their way to their homes
     Lifecycle life;             // from accept to the freed slot
+    ApiCalls calls;             // API calls that other cores have a part in
     HttpFront http;             // requests before and without upgrade
     WsFront ws;                 // WebSocket messages in
     PusherFront pusher;         // what Pusher clients say

@@ -62,7 +62,8 @@ void Drain::send_away(Client& client, bool late) {
         }
         return;
     }
-    if (client.state != ClientState::open || client.out != nullptr || client.awaiting) return;
+    if (client.state != ClientState::open || client.out != nullptr || client.awaiting || core_.http.unanswered(client))
+        return;
     if (client.kind == ClientKind::pusher) {
         core_.life.close(client, {code_of(protocol::ErrorCode::reconnect), CloseReason::drain,
                                   protocol::default_text(protocol::ErrorCode::reconnect)});

@@ -47,7 +47,8 @@ struct PublishBody : pubsub::Block {
     std::uint64_t exclude_nonce = 0;
     AppIndex app = 0;
     Priority priority = Priority::normal;
-    bool data_is_json = false;  // true: the data's own JSON text (client events); false: a string to be encoded as one
+    bool counts_wanted = false;  // the answer tells how many subscribe
+    bool data_is_json = false;   // true: the data's own JSON text (client events); false: a string to be encoded as one
     std::uint16_t targets = 0;
     Text event;
     Text data;
@@ -85,14 +86,16 @@ struct Joined {
 /// Publishing core -> home: one target of the body.
 struct Publish {
     PublishBody* body = nullptr;
-    std::uint64_t reply_to = 0;  // packed ClientId that waits for Sequenced; 0 = nobody
-    std::uint32_t request = 0;
+    std::uint64_t reply_to = 0;  // the call that waits for Sequenced; 0 = nobody
+    std::uint32_t place = 0;     // among the call's events and channels
     std::uint16_t target = 0;
 };
-/// Home -> publishing core: the publication has its place in the order.
+/// Home -> publishing core: the publication has its place in the order. The counts, if they were asked for, are as of then.
 struct Sequenced {
     std::uint64_t reply_to = 0;
-    std::uint32_t request = 0;
+    std::uint32_t place = 0;
+    std::uint32_t subscriptions = 0;
+    std::uint32_t users = 0;
 };
 /// Home -> publishing core: so many publications were taken, as many more may come.
 struct Credit {

@@ -61,7 +61,11 @@ bool Home::try_sequence(CoreId from, const Publish& publish) {
     if (witness_ != nullptr) witness_->sequenced(key.name, publish.body->text(publish.body->data));
     core_.stats.published.add();
     ++credit_[from];
-    if (publish.reply_to != 0) core_.port.send(from, Sequenced{publish.reply_to, publish.request});
+    if (publish.reply_to != 0) {
+        Sequenced answer{publish.reply_to, publish.place};
+        if (publish.body->counts_wanted && channel != nullptr) answer.subscriptions = channel->subscribers();
+        core_.port.send(from, answer);
+    }
     core_.blocks.release(publish.body);
     return true;
 }

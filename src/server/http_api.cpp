@@ -2,35 +2,66 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/http_api.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "server/core.h"
 
 namespace spillway::server {
+namespace {
+
+/// How long a publication may wait for room in the mesh. Its connection is not read meanwhile.
+constexpr std::chrono::milliseconds kPatience{1000};
+
+constexpr http::Header kRetryAfter[] = {{"Retry-After", "1"}};
+
+/// `path` is of a route.
+bool matches(std::string_view path, std::span<const std::string_view> segments, std::string_view& word) {
+    for (const std::string_view segment : segments) {
+        if (path.empty()) return false;
+        const std::string_view part = path.substr(0, path.find('/'));
+        if (part == "*" && !segment.empty()) {
+            word = segment;
+        } else if (part != segment) {
+            return false;
+        }
+        path.remove_prefix(std::min(part.size() + 1, path.size()));
+    }
+    return path.empty();
+}
+
+}  // namespace
+
+const HttpApi::Route HttpApi::kRoutes[] = {
+    {Endpoint::events, "POST", "events", &HttpApi::publish},
+    {Endpoint::batch_events, "POST", "batch_events", &HttpApi::publish},
+    {Endpoint::upgrade, "GET", "publish", &HttpApi::upgrade},
+};
+
+const HttpApi::Route* HttpApi::find_route(std::span<const std::string_view> segments, std::string_view& word) {
+    const auto found =
+        std::ranges::find_if(kRoutes, [&](const Route& route) { return matches(route.path, segments, word); });
+    return found == std::end(kRoutes) ? nullptr : &*found;
+}
 
 void HttpApi::handle(Client& client, const http::Request& request, std::string_view path) {
     HttpFront& front = core_.http;
     const auto segments = client.http->target.segments();
-    const std::string_view what = segments[2];
-    const bool batch = what == "batch_events";
-    const bool publisher = what == "publish";
-    if (segments.size() != 3 || (what != "events" && !batch && !publisher)) {
+    std::string_view word;
+    const Route* const route = find_route(segments.subspan(2), word);
+    if (route == nullptr) {
         front.respond_text(client, 404, "The API has no such endpoint.");
         return;
     }
-    client.http->endpoint = publisher ? Endpoint::upgrade : batch ? Endpoint::batch_events : Endpoint::events;
+    HttpFront::reply(client).endpoint = route->endpoint;
     const auto app = core_.apps.by_id(segments[1]);
     if (!app) {
         front.respond_text(client, 404, "There is no app with this id.");
         return;
     }
-    if (publisher) {
-        upgrade(client, request, path, *app);
-        return;
-    }
-    if (request.method != "POST") {
-        const http::Header allow[] = {{"Allow", "POST"}};
-        front.respond_text(client, 405, "Events are published with POST.", allow);
+    if (request.method != route->method && !(request.method == "HEAD" && route->method == "GET")) {
+        const http::Header allow[] = {{"Allow", route->method == "GET" ? "GET, HEAD" : route->method}};
+        front.respond_text(client, 405, "This endpoint does not serve this method.", allow);
         return;
     }
     const auto type = request.header("Content-Type");
@@ -38,34 +69,14 @@ void HttpApi::handle(Client& client, const http::Request& request, std::string_v
         front.respond_text(client, 415, "The body must be JSON.");
         return;
     }
+    if (route->endpoint == Endpoint::upgrade && !front.check_upgrade(client, request)) return;
     if (!authorised(client, request, path, *app)) return;
     if (!core_.apps[*app].enabled) {
         front.respond_text(client, 403, "This app is disabled.");
         return;
     }
-    events(client, request, *app, batch);
-}
-
-void HttpApi::upgrade(Client& client, const http::Request& request, std::string_view path, AppIndex app) {
-    if (!core_.http.check_upgrade(client, request)) return;
-    if (!authorised(client, request, path, app)) return;
-    if (!core_.apps[app].enabled) {
-        core_.http.respond_text(client, 403, "This app is disabled.");
-        return;
-    }
-    std::uint16_t every = 0;
-    if (const auto ack = client.http->target.parameter("ack")) {
-        const auto [end, fault] = std::from_chars(ack->data(), ack->data() + ack->size(), every);
-        if (fault != std::errc{} || end != ack->data() + ack->size()) {
-            core_.http.respond_text(client, 400, "The parameter ack must be a number from 0 to 65535.");
-            return;
-        }
-    }
-    if (!core_.http.enter(client, ClientKind::publisher)) return;
-    client.app = app;
-    client.request = 0;
-    client.answers_due = every;
-    core_.http.answer_upgrade(client);
+    client.app = *app;
+    (this->*route->serve)({client, request, *app, word});
 }
 
 bool HttpApi::authorised(Client& client, const http::Request& request, std::string_view path, AppIndex app) {
@@ -86,42 +97,79 @@ bool HttpApi::authorised(Client& client, const http::Request& request, std::stri
     return false;
 }
 
-void HttpApi::events(Client& client, const http::Request& request, AppIndex app, bool batch) {
-    const AppConfig& settings = core_.apps[app];
+// ---- publishing
+
+void HttpApi::publish(const Request& request) {
+    Client& client = request.client;
+    const AppConfig& settings = core_.apps[request.app];
     const protocol::ApiLimits limits{settings.max_event_bytes, settings.max_event_name, settings.max_channel_name,
                                      settings.max_channels_per_event, settings.max_batch};
-    if (batch) {
-        const auto decoded = protocol::decode_batch(request.body, limits, scratch_);
-        if (decoded) {
-            publish(client, app, *decoded);
-        } else {
-            core_.http.respond_text(client, decoded.error().status, decoded.error().reason);
-        }
+    if (HttpFront::reply(client).endpoint == Endpoint::batch_events) {
+        const auto decoded = protocol::decode_batch(request.http.body, limits, scratch_);
+        if (decoded) return publish_events(client, *decoded, true);
+        return core_.http.respond_text(client, decoded.error().status, decoded.error().reason);
+    }
+    const auto decoded = protocol::decode_event(request.http.body, limits, scratch_);
+    if (decoded) return publish_events(client, std::span(&*decoded, 1), false);
+    core_.http.respond_text(client, decoded.error().status, decoded.error().reason);
+}
+
+void HttpApi::publish_events(Client& client, std::span<const protocol::PublishEvent> events, bool batch) {
+    if (!to_publications(client.app, events, publications_))
+        return core_.http.respond_text(client, 400, "idempotency_key is not supported yet.");
+    const std::uint64_t name = core_.calls.begin(client.id, HttpFront::reply(client).request);
+    const std::size_t answers = name == 0 ? 0 : core_.publisher.publish(publications_, name);
+    if (answers == 0) {
+        core_.calls.abandon(name);
+        core_.http.put_off(client, HttpExchange::Wait::room);
+        core_.life.pause(client);
+        if (client.http->waiting_since == base::Instant{})
+            patience_.push_back({client.id, HttpFront::reply(client).request, core_.now + kPatience});
+        client.http->waiting_since = core_.now;
         return;
     }
-    const auto decoded = protocol::decode_event(request.body, limits, scratch_);
-    if (decoded) {
-        publish(client, app, std::span(&*decoded, 1));
-    } else {
-        core_.http.respond_text(client, decoded.error().status, decoded.error().reason);
+    ApiCall& call = *core_.calls.find(name);
+    call.due = static_cast<std::uint32_t>(answers);
+    if (protocol::PublishAnswer::wanted(events)) call.info = std::make_unique<protocol::PublishAnswer>(events, batch);
+}
+
+void HttpApi::resume(Client& client) { publish({client, client.http->parser.request(), client.app, {}}); }
+
+void HttpApi::step() {
+    while (!patience_.empty() && core_.now >= patience_.front().until) {
+        Client* client = core_.find(patience_.front().client);
+        const std::uint32_t request = patience_.front().request;
+        patience_.pop_front();
+        if (client != nullptr && client->state == ClientState::open && client->http != nullptr &&
+            client->http->wait == HttpExchange::Wait::room && HttpFront::reply(*client).request == request)
+            refuse_for_room(*client);
     }
 }
 
-void HttpApi::publish(Client& client, AppIndex app, std::span<const protocol::PublishEvent> events) {
-    if (!to_publications(app, events, publications_)) {
-        core_.http.respond_text(client, 400, "idempotency_key and info are not supported yet.");
-        return;
+void HttpApi::refuse_for_room(Client& client) {
+    client.http->wait = HttpExchange::Wait::nothing;
+    core_.stats.publish_refused.add();
+    core_.http.respond_text(client, 503, "The server is too busy to take this now; nothing was published.",
+                            kRetryAfter);
+    core_.http.request_done(client);
+}
+
+// ---- the publisher WebSocket
+
+void HttpApi::upgrade(const Request& request) {
+    Client& client = request.client;
+    std::uint16_t every = 0;
+    if (const auto ack = client.http->target.parameter("ack")) {
+        const auto [end, fault] = std::from_chars(ack->data(), ack->data() + ack->size(), every);
+        if (fault != std::errc{} || end != ack->data() + ack->size()) {
+            core_.http.respond_text(client, 400, "The parameter ack must be a number from 0 to 65535.");
+            return;
+        }
     }
-    const std::size_t answers = core_.publisher.publish(publications_, client.id, ++client.request);
-    if (answers == 0) {
-        core_.stats.publish_refused.add();
-        const http::Header retry[] = {{"Retry-After", "1"}};
-        core_.http.respond_text(client, 503, "The server is too busy to take this now; nothing was published.", retry);
-        return;
-    }
-    client.awaiting = true;
-    client.answers_due = static_cast<std::uint16_t>(answers);
-    core_.life.watch(client);
+    if (!core_.http.enter(client, ClientKind::publisher)) return;
+    client.request = 0;
+    client.answers_due = every;
+    core_.http.answer_upgrade(client);
 }
 
 }  // namespace spillway::server

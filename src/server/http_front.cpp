@@ -15,8 +15,12 @@ namespace {
 constexpr std::size_t kSpareExchanges = 64;
 /// A client that pipelines without reading its answers is not served further until it does.
 constexpr std::size_t kUnreadMax = 256 * kKiB;
+/// Input that waited for answers goes on when so few are left: not for each, because what waits is copied.
+constexpr std::size_t kRequestsGoOn = kRequestsInFlightMax / 2;
 
 constexpr http::Header kRetryAfter[] = {{"Retry-After", "1"}};
+
+void end_with_reply(Client& client) { HttpFront::reply(client).keep_alive = false; }
 
 bool is_get(const http::Request& request) { return request.method == "GET" || request.method == "HEAD"; }
 
@@ -46,23 +50,33 @@ void HttpFront::give_back(Client& client) {
     std::unique_ptr<HttpExchange> exchange(client.http);
     client.http = nullptr;
     --lent_;
+    if (exchange->call != 0) core_.calls.abandon(exchange->call);
     exchange->parser.reset();
-    exchange->endpoint = Endpoint::other;
+    exchange->replies.clear();
+    exchange->ready_bytes = 0;
+    exchange->wait = HttpExchange::Wait::nothing;
+    exchange->over = false;
+    exchange->call = 0;
+    exchange->waiting_since = {};
     if (spare_.size() < kSpareExchanges && exchange->era == limits_era_) spare_.push_back(std::move(exchange));
 }
 
+// ---- requests
+
+bool HttpFront::must_wait(const Client& client) {
+    if (client.awaiting || (client.out != nullptr && client.out->bytes() > kUnreadMax)) return true;
+    if (client.http == nullptr) return false;
+    const HttpExchange& exchange = *client.http;
+    return exchange.wait != HttpExchange::Wait::nothing || exchange.replies.size() >= kRequestsInFlightMax ||
+           exchange.ready_bytes > kUnreadMax;
+}
+
 void HttpFront::feed(Client& client, std::span<const std::byte> bytes) {
-    while (!bytes.empty() && step(client, bytes)) {
-        if (client.state != ClientState::open) return;
-        if (is_websocket(client.kind) && !client.awaiting) {
-            core_.ws.feed(client, bytes);
-            return;
-        }
-        const bool unread = client.out != nullptr && client.out->bytes() > kUnreadMax;
-        if (client.awaiting || unread) {
-            core_.life.hold_input(client, bytes);
-            return;
-        }
+    while (!bytes.empty() && client.state == ClientState::open) {
+        if (client.http != nullptr && client.http->over) return;
+        if (is_websocket(client.kind) && !client.awaiting) return core_.ws.feed(client, bytes);
+        if (must_wait(client)) return core_.life.hold_input(client, bytes);
+        if (!step(client, bytes)) return;
     }
 }
 
@@ -75,34 +89,51 @@ bool HttpFront::step(Client& client, std::span<const std::byte>& bytes) {
     switch (outcome) {
         case http::Outcome::need_more: return false;
         case http::Outcome::head_complete_expecting_continue:
-            scratch_.clear();
-            http::write_continue(scratch_);
-            core_.sender.stream(client, scratch_);
+            if (exchange.replies.empty()) {
+                write_continue(client);
+            } else {
+                put_off(client, HttpExchange::Wait::turn_continue);
+            }
             return true;
         case http::Outcome::error:
-            exchange.keep_alive = false;
-            exchange.head_only = false;
+            begin_reply(client, false);
             respond_text(client, exchange.parser.status(), exchange.parser.reason());
             return false;
         case http::Outcome::complete: break;
     }
     handle(client);
+    request_done(client);
     return true;
+}
+
+void HttpFront::write_continue(Client& client) {
+    scratch_.clear();
+    http::write_continue(scratch_);
+    core_.sender.stream(client, scratch_);
+}
+
+void HttpFront::begin_reply(Client& client, bool keep_alive) {
+    HttpExchange& exchange = *client.http;
+    Reply& reply = exchange.replies.emplace_back();
+    reply.request = ++client.request;
+    reply.keep_alive = keep_alive;
+    if (!keep_alive) exchange.over = true;
 }
 
 void HttpFront::handle(Client& client) {
     HttpExchange& exchange = *client.http;
     const http::Request& request = exchange.parser.request();
-    exchange.keep_alive = request.keep_alive && !core_.drain.active();
-    exchange.head_only = request.method == "HEAD";
-    exchange.minor_version = request.minor_version;
+    if (request.upgrade && !exchange.replies.empty()) return put_off(client, HttpExchange::Wait::turn);
+    begin_reply(client, request.keep_alive && !core_.drain.active());
+    exchange.replies.back().head_only = request.method == "HEAD";
+    exchange.replies.back().minor_version = request.minor_version;
     const http::TargetError error = exchange.target.parse(request.path, request.query);
     if (error != http::TargetError::none) {
         respond_text(client, 400, http::to_string(error));
         return;
     }
     if (client.kind == ClientKind::ops) {
-        exchange.endpoint = Endpoint::ops;
+        exchange.replies.back().endpoint = Endpoint::ops;
         handle_ops(client, request);
         return;
     }
@@ -120,19 +151,59 @@ void HttpFront::handle(Client& client) {
     route(client, request, path);
 }
 
+void HttpFront::request_done(Client& client) {
+    if (client.http == nullptr || client.state != ClientState::open) return;
+    HttpExchange& exchange = *client.http;
+    if (exchange.wait != HttpExchange::Wait::nothing || is_websocket(client.kind)) return;
+    exchange.waiting_since = {};
+    if (exchange.replies.empty()) {
+        give_back(client);
+        client.opened = {};
+    } else {
+        exchange.parser.next();
+    }
+    core_.life.watch(client);
+}
+
+void HttpFront::put_off(Client& client, HttpExchange::Wait wait) {
+    client.http->wait = wait;
+    core_.life.watch(client);
+}
+
+void HttpFront::go_on(Client& client) {
+    using Wait = HttpExchange::Wait;
+    if (client.http == nullptr || client.state != ClientState::open) return;
+    HttpExchange& exchange = *client.http;
+    const Wait wait = exchange.wait;
+    const bool turn_due = (wait == Wait::turn || wait == Wait::turn_continue) && !exchange.replies.empty();
+    if (wait == Wait::nothing || wait == Wait::word || turn_due) return;
+    exchange.wait = Wait::nothing;
+    if (wait == Wait::turn_continue) {
+        write_continue(client);
+        core_.life.watch(client);
+        return;
+    }
+    if (wait == Wait::turn) {
+        handle(client);
+    } else {
+        api_.resume(client);
+    }
+    request_done(client);
+}
+
 void HttpFront::route(Client& client, const http::Request& request, std::string_view path) {
     HttpExchange& exchange = *client.http;
     const auto segments = exchange.target.segments();
     if (segments.size() == 2 && segments[0] == "app" && !segments[1].empty()) {
-        exchange.endpoint = Endpoint::upgrade;
+        exchange.replies.back().endpoint = Endpoint::upgrade;
         upgrade_pusher(client, request, segments[1]);
     } else if (segments.size() == 2 && segments[0] == "feed") {
-        exchange.endpoint = Endpoint::upgrade;
+        exchange.replies.back().endpoint = Endpoint::upgrade;
         upgrade_feed(client, request, segments[1]);
     } else if (segments.size() >= 3 && segments[0] == "apps") {
         api_.handle(client, request, path);
     } else if (!core_.config.echo_path.empty() && path == core_.config.echo_path) {
-        exchange.endpoint = Endpoint::upgrade;
+        exchange.replies.back().endpoint = Endpoint::upgrade;
         upgrade_echo(client, request);
     } else {
         respond_text(client, 404, "Nothing is served at this path.");
@@ -146,7 +217,7 @@ bool HttpFront::check_upgrade(Client& client, const http::Request& request) {
     const auto checked = ws::check_upgrade(fields);
     if (!checked) {
         const http::Header version[] = {{"Sec-WebSocket-Version", "13"}};
-        client.http->keep_alive = false;
+        end_with_reply(client);
         respond_text(
             client, checked.error().status, checked.error().reason,
             checked.error().status == 426 ? std::span<const http::Header>(version) : std::span<const http::Header>());
@@ -161,7 +232,7 @@ bool HttpFront::origin_passes(Client& client, const http::Request& request, AppI
     const auto origin = request.header("Origin");
     if (!origin || origin_allowed(core_.apps[app], *origin)) return true;
     core_.stats.count_refusal(Refusal::origin);
-    client.http->keep_alive = false;
+    end_with_reply(client);
     respond_text(client, 403, "This origin may not connect to this app.");
     return false;
 }
@@ -169,7 +240,7 @@ bool HttpFront::origin_passes(Client& client, const http::Request& request, AppI
 bool HttpFront::enter(Client& client, ClientKind kind) {
     if (core_.drain.active() || !core_.quotas.clients.enter(core_.config.max_clients)) {
         core_.stats.count_refusal(core_.drain.active() ? Refusal::draining : Refusal::max_clients);
-        client.http->keep_alive = false;
+        end_with_reply(client);
         respond_text(
             client, 503,
             core_.drain.active() ? "The server is shutting down." : "The server has all the clients it may have.",
@@ -196,7 +267,7 @@ void HttpFront::upgrade_feed(Client& client, const http::Request& request, std::
     const auto key = target.parameter("key");
     const auto app = key ? core_.apps.by_key(*key) : std::nullopt;
     const auto refuse = [&](int status, std::string_view reason) {
-        client.http->keep_alive = false;
+        end_with_reply(client);
         respond_text(client, status, reason);
     };
     if (!key) return refuse(401, "The parameter key is missing.");
@@ -223,7 +294,7 @@ void HttpFront::upgrade_feed(Client& client, const http::Request& request, std::
     }
     if (!core_.quotas.per_app[*app].enter(settings.max_clients)) {
         core_.stats.count_refusal(Refusal::app_quota);
-        client.http->keep_alive = false;
+        end_with_reply(client);
         respond_text(client, 503, "This app has all the clients it may have.", kRetryAfter);
         return;
     }
@@ -256,21 +327,8 @@ void HttpFront::answer_upgrade(Client& client, std::string_view first) {
 
 void HttpFront::respond(Client& client, int status, std::string_view content_type, std::string_view body,
                         std::span<const http::Header> headers) {
-    HttpExchange& exchange = *client.http;
-    core_.stats.count_http(exchange.endpoint, status);
-    const bool keep_alive = exchange.keep_alive && !(client.input_over && client.held_input == nullptr);
-    scratch_.clear();
-    http::write_response(scratch_, status, content_type, body,
-                         {keep_alive, exchange.head_only, exchange.minor_version, headers});
-    core_.sender.stream(client, scratch_);
     client.awaiting = false;
-    client.opened = {};
-    give_back(client);
-    if (keep_alive) {
-        core_.life.watch(client);
-    } else {
-        core_.life.close(client, {0, status < 400 ? CloseReason::finished : CloseReason::protocol_error, {}, false});
-    }
+    put_answer(client, client.http->replies.back(), status, content_type, body, headers);
 }
 
 void HttpFront::respond_text(Client& client, int status, std::string_view text, std::span<const http::Header> headers) {
@@ -283,24 +341,84 @@ void HttpFront::respond_json(Client& client, int status, std::string_view json) 
     respond(client, status, "application/json", json);
 }
 
-void HttpFront::sequenced(const Sequenced& answer) {
-    Client* client = core_.find(answer.reply_to);
-    if (client == nullptr || client->state != ClientState::open || !client->awaiting ||
-        client->request != answer.request)
-        return;
-    if (--client->answers_due != 0) return;
-    respond_json(*client, 200, "{}");
-    core_.life.go_on(*client);
+void HttpFront::answer(std::uint64_t id, std::uint32_t request, int status, std::string_view content_type,
+                       std::string_view body, std::span<const http::Header> headers) {
+    Client* client = core_.find(id);
+    if (client == nullptr || client->state != ClientState::open || client->http == nullptr) return;
+    HttpExchange& exchange = *client->http;
+    if (exchange.replies.empty()) return;
+    const std::uint32_t place = request - exchange.replies.front().request;
+    if (place >= exchange.replies.size() || exchange.replies[place].ready) return;
+    put_answer(*client, exchange.replies[place], status, content_type, body, headers);
+    if (client->state != ClientState::open) return;
+    if (exchange.replies.empty() && exchange.wait == HttpExchange::Wait::nothing && exchange.parser.idle()) {
+        give_back(*client);
+        client->opened = {};
+    }
+    const std::size_t left = client->http == nullptr ? 0 : client->http->replies.size();
+    if (left == 0 || (client->held_input != nullptr && left <= kRequestsGoOn)) {
+        core_.life.go_on(*client);
+        if (client->state == ClientState::open) core_.life.watch(*client);
+    }
+}
+
+void HttpFront::put_answer(Client& client, Reply& reply, int status, std::string_view content_type,
+                           std::string_view body, std::span<const http::Header> headers) {
+    HttpExchange& exchange = *client.http;
+    core_.stats.count_http(reply.endpoint, status);
+    const bool last = &reply == &exchange.replies.back();
+    if (last && client.input_over && client.held_input == nullptr) reply.keep_alive = false;
+    headers_.assign(headers.begin(), headers.end());
+    if (!reply.allow_origin.empty()) {
+        headers_.push_back({"Access-Control-Allow-Origin", reply.allow_origin});
+        if (reply.allow_origin != "*") headers_.push_back({"Vary", "Origin"});
+    }
+    scratch_.clear();
+    http::write_response(scratch_, status, content_type, body,
+                         {reply.keep_alive, reply.head_only, reply.minor_version, headers_});
+    reply.ready = true;
+    reply.refused = status >= 400;
+    if (!reply.keep_alive) exchange.over = true;
+    if (&reply == &exchange.replies.front()) {
+        core_.sender.stream(client, scratch_);
+        if (client.state == ClientState::open) send_ready(client);
+    } else {
+        reply.bytes = scratch_;
+        exchange.ready_bytes += reply.bytes.size();
+    }
+}
+
+/// The first answer went out: so may those that were ready behind it.
+void HttpFront::send_ready(Client& client) {
+    HttpExchange& exchange = *client.http;
+    bool keep_alive = true;
+    bool refused = false;
+    const auto pop = [&] {
+        keep_alive = exchange.replies.front().keep_alive;
+        refused = exchange.replies.front().refused;
+        exchange.replies.pop_front();
+    };
+    pop();
+    while (!exchange.replies.empty() && exchange.replies.front().ready) {
+        core_.sender.stream(client, exchange.replies.front().bytes);
+        exchange.ready_bytes -= exchange.replies.front().bytes.size();
+        pop();
+    }
+    if (!exchange.replies.empty()) return;
+    client.opened = core_.now;
+    if (!keep_alive)
+        core_.life.close(client, {0, refused ? CloseReason::protocol_error : CloseReason::finished, {}, false});
 }
 
 void HttpFront::timed_out(Client& client) {
-    client.http->keep_alive = false;
-    if (!client.http->parser.idle()) respond_text(client, 408, "The request took too long to come.");
+    if (client.http->parser.idle()) return;
+    begin_reply(client, false);
+    respond_text(client, 408, "The request took too long to come.");
 }
 
 void HttpFront::flushed(Client& client) {
     // Not here and now: what was sent is being settled, and input may cause more sends.
-    if (client.held_input != nullptr && !client.awaiting) core_.life.pause(client);
+    if (client.held_input != nullptr && !must_wait(client)) core_.life.pause(client);
 }
 
 // ---- the metrics port

@@ -2,13 +2,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // HTTP on both ports: requests parsed (state lent only while one is incomplete or unanswered), routed, upgraded or
-// answered, in order, with keep-alive and pipelining.
+// answered, with keep-alive and pipelining.
+//
+// Several requests of a connection may be under way at once, up to kRequestsInFlightMax; their answers go out in the order
+// of the requests. Beyond that, or while the mesh has no room for what a request would cause, the connection's input waits,
+// and with it its peer, by TCP. A request that changes what the connection is (an upgrade, Expect: 100-continue) waits until
+// every answer before it is out.
 //
 // Thread: the core.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <span>
 #include <string>
@@ -27,18 +33,41 @@ namespace spillway::server {
 
 class Core;
 
-/// One request under way on a connection.
+/// A request that was read and whose answer is not out: what the answer must know of it, for its views may be gone by then.
+struct Reply {
+    std::uint32_t request = 0;  // its number on the connection
+    Endpoint endpoint = Endpoint::other;
+    bool keep_alive = true;
+    bool head_only = false;
+    int minor_version = 1;
+    bool ready = false;
+    bool refused = false;      // the status was 400 or more
+    std::string allow_origin;  // of an API request from a page; empty = not asked for, or not allowed
+    std::string bytes;         // the answer, if it is ready behind one that is not
+};
+
+/// The requests under way on a connection.
 class HttpExchange {
 public:
+    /// What the request at hand, which has been read whole (or to the end of its head), waits for.
+    enum class Wait : std::uint8_t {
+        nothing,
+        turn,           // the answers before it
+        turn_continue,  // the same; then its body is asked for
+        room,           // in the mesh
+        word,           // of another core
+    };
+
     HttpExchange(const http::Limits& limits, std::uint32_t limits_era) : parser(limits), era(limits_era) {}
     http::RequestParser parser;
     const std::uint32_t era;  // of the limits
     http::Target target;
-    Endpoint endpoint = Endpoint::other;
-    // Kept while an answer is due: the request's own views may be gone by then.
-    bool keep_alive = true;
-    bool head_only = false;
-    int minor_version = 1;
+    std::deque<Reply> replies;  // the last one is of the request at hand
+    std::size_t ready_bytes = 0;
+    Wait wait = Wait::nothing;
+    bool over = false;              // the connection ends with the last reply; what else comes in is not looked at
+    std::uint64_t call = 0;         // of the request at hand, while it waits
+    base::Instant waiting_since{};  // for room; zero: it does not
     std::string accept_key;
     std::string subprotocol;
 };
@@ -51,11 +80,15 @@ public:
     /// Requests that begin from now on are held to the limits as they are now.
     void limits_changed();
 
-    /// Answers the exchange under way and goes on with the connection as the request and the status say.
+    /// Answers the request at hand, behind the answers of those before it, and goes on with the connection as the request
+    /// and the status say.
     void respond(Client& client, int status, std::string_view content_type, std::string_view body,
                  std::span<const http::Header> headers = {});
     void respond_text(Client& client, int status, std::string_view text, std::span<const http::Header> headers = {});
     void respond_json(Client& client, int status, std::string_view json);
+    /// Answers a request that had to wait, if its connection is still there.
+    void answer(std::uint64_t client, std::uint32_t request, int status, std::string_view content_type,
+                std::string_view body, std::span<const http::Header> headers = {});
     /// Answers 101 for an upgrade that was checked; `first` are the first frames. The client goes on as what it became.
     void answer_upgrade(Client& client, std::string_view first = {});
 
@@ -64,8 +97,22 @@ public:
     /// There is room for one more client, which the connection becomes; if not, it is refused here.
     [[nodiscard]] bool enter(Client& client, ClientKind kind);
 
-    /// A home core has sequenced a publication of the request under way.
-    void sequenced(const Sequenced& answer);
+    /// The request at hand cannot be served yet: nothing behind it is looked at until it is.
+    void put_off(Client& client, HttpExchange::Wait wait);
+    /// What a request was put off for may have come.
+    void go_on(Client& client);
+    /// The request at hand was handled: its bytes may go, unless it waits.
+    void request_done(Client& client);
+    /// Looks after what has waited for too long.
+    void step() { api_.step(); }
+    /// The reply of the request at hand.
+    [[nodiscard]] static Reply& reply(Client& client) { return client.http->replies.back(); }
+    /// Requests were read whose answers are not out.
+    [[nodiscard]] static bool unanswered(const Client& client) {
+        return client.http != nullptr &&
+               (!client.http->replies.empty() || client.http->wait != HttpExchange::Wait::nothing);
+    }
+
     /// The request took too long to come.
     void timed_out(Client& client);
     /// Everything that waited was sent: input that had to wait may go on.
@@ -77,7 +124,9 @@ public:
     [[nodiscard]] std::size_t exchanges() const { return lent_; }
 
 private:
+    [[nodiscard]] static bool must_wait(const Client& client);
     [[nodiscard]] bool step(Client& client, std::span<const std::byte>& bytes);
+    void begin_reply(Client& client, bool keep_alive);
     void handle(Client& client);
     void handle_ops(Client& client, const http::Request& request);
     void route(Client& client, const http::Request& request, std::string_view path);
@@ -85,7 +134,11 @@ private:
     void upgrade_feed(Client& client, const http::Request& request, std::string_view channel);
     void upgrade_echo(Client& client, const http::Request& request);
     [[nodiscard]] bool origin_passes(Client& client, const http::Request& request, AppIndex app);
+    void put_answer(Client& client, Reply& reply, int status, std::string_view content_type, std::string_view body,
+                    std::span<const http::Header> headers);
+    void send_ready(Client& client);
     void lend(Client& client);
+    void write_continue(Client& client);
 
     Core& core_;
     HttpApi api_;
@@ -93,6 +146,7 @@ private:
     std::size_t lent_ = 0;
     std::uint32_t limits_era_ = 0;
     std::string scratch_;
+    std::vector<http::Header> headers_;
 };
 
 }  // namespace spillway::server

@@ -195,7 +195,8 @@ void Lifecycle::input_ended(Client& client) {
     client.input_over = true;
     switch (client.state) {
         case ClientState::open:
-            if (client.awaiting || (client.held_input != nullptr)) return;  // answers first; go_on() ends it
+            if (client.awaiting || client.held_input != nullptr || core_.http.unanswered(client))
+                return;  // answers first; go_on() ends it
             if (!is_websocket(client.kind) && client.out != nullptr) {
                 close(client, {0, CloseReason::finished, {}, false});
             } else {
@@ -233,9 +234,11 @@ void Lifecycle::resume_paused() {
 }
 
 void Lifecycle::go_on(Client& client) {
+    if (!is_websocket(client.kind)) core_.http.go_on(client);
     process_held(client);
     if (client.state != ClientState::open) return;
-    if (client.input_over && !client.awaiting && !client.paused && client.held_input == nullptr) {
+    if (client.input_over && !client.awaiting && !client.paused && client.held_input == nullptr &&
+        !core_.http.unanswered(client)) {
         input_ended(client);
     } else {
         update_receive(client);
@@ -373,6 +376,8 @@ base::Instant Lifecycle::next_check(const Client& client) const {
     } else if (client.http == nullptr) {
         const bool heard = client.opened == base::Instant{};
         due = heard ? client.last_received + config.http_idle_timeout : client.opened + config.handshake_timeout;
+    } else if (core_.http.unanswered(client)) {
+        due = core_.now + config.read_timeout;  // it is we who are waited for
     } else if (!client.awaiting) {
         // To the end of the head; a body may take its time as long as it comes.
         due = core_.http.head_complete(client) ? client.last_received + config.read_timeout
@@ -442,7 +447,7 @@ void Lifecycle::sweep() {
 }
 
 void Lifecycle::check_http(Client& client) {
-    if (client.awaiting || core_.now < next_check(client)) return;
+    if (client.awaiting || core_.http.unanswered(client) || core_.now < next_check(client)) return;
     if (client.http != nullptr) core_.http.timed_out(client);
     const bool idle = client.opened == base::Instant{};
     close(client, {0, idle ? CloseReason::finished : CloseReason::handshake_timeout, {}, false});

@@ -12,8 +12,7 @@ namespace spillway::server {
 
 Publisher::Publisher(Core& core) : core_(core), wanted_(core.cores) {}
 
-std::size_t Publisher::publish(std::span<const Publication> publications, std::uint64_t reply_to,
-                               std::uint32_t request) {
+std::size_t Publisher::publish(std::span<const Publication> publications, std::uint64_t reply_to) {
     std::ranges::fill(wanted_, 0);
     hashes_.clear();
     for (const Publication& publication : publications) {
@@ -32,12 +31,13 @@ std::size_t Publisher::publish(std::span<const Publication> publications, std::u
             const std::uint64_t hash = hashes_[next + target];
             body->target_list()[target].hash = hash;
         }
+        const auto first = static_cast<std::uint32_t>(next);
         next += body->targets;
         const std::uint16_t targets = body->targets;  // the body may be gone after the last push
         for (std::uint16_t target = 0; target < targets; ++target) {
             const auto home = static_cast<CoreId>(body->target_list()[target].hash % core_.cores);
             core_.port.note_published(home, 1);
-            core_.port.send(home, Publish{body, reply_to, request, target});
+            core_.port.send(home, Publish{body, reply_to, first + target, target});
         }
     }
     return hashes_.size();
@@ -55,6 +55,7 @@ PublishBody* Publisher::make_body(const Publication& publication) {
     body->exclude_nonce = publication.exclude.nonce;
     body->app = publication.app;
     body->priority = publication.priority;
+    body->counts_wanted = publication.counts_wanted;
     body->data_is_json = publication.data_is_json;
     pubsub::BlockPool::retain(body, static_cast<std::uint32_t>(targets - 1));
 

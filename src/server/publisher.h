@@ -32,16 +32,16 @@ struct Publication {
     Priority priority = Priority::normal;
     bool data_is_json = false;
     std::string_view user_id;
+    bool counts_wanted = false;  // with the answers
 };
 
 class Publisher {
 public:
     explicit Publisher(Core& core);
 
-    /// How many answers (Sequenced) will come, one per event and channel; 0 = no room now, nothing was published. Everything
-    /// finds room sooner or later: at most kPublishMax at once.
-    [[nodiscard]] std::size_t publish(std::span<const Publication> publications, std::uint64_t reply_to,
-                                      std::uint32_t request);
+    /// How many answers (Sequenced) will come to the call `reply_to`, one per event and channel, in places of that order; 0 = no
+    /// room now, nothing was published. Everything finds room sooner or later: at most kPublishMax at once.
+    [[nodiscard]] std::size_t publish(std::span<const Publication> publications, std::uint64_t reply_to);
 
 private:
     [[nodiscard]] PublishBody* make_body(const Publication& publication);

@@ -13,7 +13,7 @@ namespace spillway::server {
 bool to_publications(AppIndex app, std::span<const protocol::PublishEvent> events, std::vector<Publication>& out) {
     out.clear();
     for (const protocol::PublishEvent& event : events) {
-        if (!event.idempotency_key.empty() || event.info.any()) return false;
+        if (!event.idempotency_key.empty()) return false;
         // An id of another server's making, or of a client that is gone, excludes nobody.
         const auto excluded = event.socket_id ? protocol::parse_socket_id(*event.socket_id) : std::nullopt;
         out.push_back({app,
@@ -23,7 +23,8 @@ bool to_publications(AppIndex app, std::span<const protocol::PublishEvent> event
                        excluded.value_or(protocol::SocketId{}),
                        event.priority,
                        false,
-                       {}});
+                       {},
+                       event.info.any()});
     }
     return true;
 }
@@ -38,7 +39,7 @@ bool PublisherFront::message(Client& client, std::string_view text) {
         fail(client, events.error().reason);
     } else if (!to_publications(client.app, *events, publications_)) {
         fail(client, "idempotency_key and info are not supported yet.");
-    } else if (core_.publisher.publish(publications_, 0, 0) == 0) {
+    } else if (core_.publisher.publish(publications_, 0) == 0) {
         --client.request;
         return false;
     }

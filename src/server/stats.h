@@ -17,15 +17,16 @@
 namespace spillway::server {
 
 /// HTTP endpoints as the metrics name them.
-enum class Endpoint : std::uint8_t { upgrade, events, batch_events, ops, other };
-inline constexpr std::size_t kEndpoints = 5;
+enum class Endpoint : std::uint8_t { upgrade, events, batch_events, channels, channel, users, ops, other };
+inline constexpr std::size_t kEndpoints = 8;
 [[nodiscard]] constexpr std::string_view to_string(Endpoint e) {
-    constexpr std::string_view names[kEndpoints] = {"upgrade", "events", "batch_events", "ops", "other"};
+    constexpr std::string_view names[kEndpoints] = {"upgrade", "events", "batch_events", "channels",
+                                                    "channel", "users",  "ops",          "other"};
     return names[static_cast<std::size_t>(e)];
 }
 /// Statuses that are told apart; anything else counts as the last, "other".
-inline constexpr std::array<int, 20> kStatuses{101, 200, 400, 401, 403, 404, 405, 408, 413, 414,
-                                               415, 417, 426, 429, 431, 500, 501, 503, 505, 0};
+inline constexpr std::array<int, 22> kStatuses{101, 200, 204, 400, 401, 403, 404, 405, 408, 409, 413,
+                                               414, 415, 417, 426, 429, 431, 500, 501, 503, 505, 0};
 
 /// Why a connection or request was refused before it was anybody's.
 enum class Refusal : std::uint8_t { max_clients, app_quota, unknown_app, app_disabled, origin, descriptors, draining };

@@ -209,6 +209,10 @@ TEST_CASE("a publication to several channels is all or nothing when a ring is fu
     publish(*publishers[4], event({here, there}));
     run(world, 0, 3);
     publishers[4]->read(kAll);
+    CHECK(publishers[4]->statuses().empty());  // it waits for room, but not for ever
+    world.clock.advance(milliseconds{1001});
+    run(world, 0, 3);
+    publishers[4]->read(kAll);
     CHECK(publishers[4]->statuses() == std::vector<int>{503});
     publish(*publishers[5], event({here}));
     world.settle();

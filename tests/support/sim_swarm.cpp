@@ -89,6 +89,7 @@ SimOptions draw_circumstances(std::uint64_t seed) {
     o.publishers = dice.between(1, 4);
     o.channels_per_publication = dice.between(1, std::min<std::size_t>(o.channels, o.mesh_capacity / 4));
     o.padding_max = pick(dice, kPaddings);
+    o.pipeline = dice.chance(500) ? dice.between(1, 4) : dice.between(20, 150);
     o.burst = dice.chance(400) ? 1 : dice.between(2, 30);
     o.calm = dice.chance(250);
     o.config.queue_messages = 100'000;
@@ -282,7 +283,7 @@ void SimWorld::step_publisher(SimPublisher& publisher) {
     switch (dice_.below(5)) {
         case 0:
             if (publisher.unsent() > 2000 ||
-                publisher.unanswered() >= (publisher.mode() == SimPublisher::Mode::stream ? 30 : 3))
+                publisher.unanswered() >= (publisher.mode() == SimPublisher::Mode::figures ? 3 : options_.pipeline))
                 break;
             if (publisher.mode() == SimPublisher::Mode::figures) {
                 publisher.ask_figures(dice_);

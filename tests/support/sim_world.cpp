@@ -488,6 +488,7 @@ void SimWorld::check_nothing_left() {
         sim_check(c.holds.in_use() == 0, "holds no message");
         sim_check(c.sender.outflows() == 0 && c.sender.queued_messages() == 0, "has every outflow back");
         sim_check(c.http.exchanges() == 0, "has every exchange back");
+        sim_check(c.calls.size() == 0, "brings every API call to its end");
         sim_check(c.timers.size() == 0, "has no timer set");
         sim_check(node->ring->at_rest() || (node == nodes_[0] && node->ring->armed() == 1),
                   "leaves no operation and no buffer with the ring");

@@ -46,7 +46,8 @@ struct SimOptions {
     Config config;  // without apps
     // For the swarm.
     std::size_t steps = 6000;
-    std::size_t burst = 1;  // people act up to so many times in one step
+    std::size_t pipeline = 3;  // requests a publisher has under way at most
+    std::size_t burst = 1;     // people act up to so many times in one step
     std::size_t channels = 3;
     std::size_t clients = 8;
     std::size_t publishers = 2;

@@ -134,7 +134,7 @@ TEST_CASE("every kind of envelope arrives as it was sent", "[server][mesh]") {
     CHECK(std::get<Join>(got[0]).form == WireForm::feed);
     CHECK(std::get<Leave>(got[1]).local == LocalChannelId{1, 2});
     CHECK(std::get<Joined>(got[2]).first_seq == 42);
-    CHECK(std::get<Sequenced>(got[3]).request == 3);
+    CHECK(std::get<Sequenced>(got[3]).place == 3);
     CHECK(std::get<Broadcast>(got[4]).expected == 1000);
     CHECK(std::get<Signal>(got[5]).what == Signal::What::force);
 }
