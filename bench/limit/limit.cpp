@@ -5,9 +5,12 @@
 // send() loop and by the ring's inline sends, in turns within one run. No WebSocket, no channels, no queues: what the
 // server needs beyond this is its own. Only ratios within one run compare; machines drift.
 //
-//     limit [--sockets N] [--rounds N] [--bytes N] [--batch N]
+//     limit [--sockets N] [--rounds N] [--bytes N] [--batch N] [--sender CPU] [--reader CPU]
+//     limit --on-demand 1 ...
 //
-// A child process, pinned to another CPU, reads; each round waits until it has read everything.
+// A child process, pinned to another CPU, reads; each round waits until it has read everything. On demand it says "ready",
+// and for each line on its input it makes one pass by the ring and says how many nanoseconds the sends took, and how
+// many until everything was read: spillway-load asks so between its own broadcasts.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -32,6 +35,7 @@
 #include <memory>
 #include <new>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "io/listener.h"
@@ -50,6 +54,9 @@ struct Plan {
     unsigned rounds = 200;
     unsigned bytes = 128;
     unsigned batch = spillway::kSendBatch;
+    unsigned sender = 0;  // CPUs
+    unsigned reader = 1;
+    unsigned on_demand = 0;
 };
 
 [[noreturn]] void fail(const char* what) {
@@ -57,22 +64,30 @@ struct Plan {
     std::exit(1);
 }
 
+[[noreturn]] void usage() {
+    std::fprintf(stderr,
+                 "usage: limit [--sockets N] [--rounds N] [--bytes N] [--batch N] [--sender CPU] [--reader CPU] "
+                 "[--on-demand 1]\n");
+    std::exit(2);
+}
+
 Plan parse(int argc, char** argv) {
     Plan plan;
     for (int i = 1; i < argc; i += 2) {
         const std::string_view name = argv[i];
-        unsigned* value = name == "--sockets"  ? &plan.sockets
-                          : name == "--rounds" ? &plan.rounds
-                          : name == "--bytes"  ? &plan.bytes
-                          : name == "--batch"  ? &plan.batch
-                                               : nullptr;
+        unsigned* value = name == "--sockets"     ? &plan.sockets
+                          : name == "--rounds"    ? &plan.rounds
+                          : name == "--bytes"     ? &plan.bytes
+                          : name == "--batch"     ? &plan.batch
+                          : name == "--sender"    ? &plan.sender
+                          : name == "--reader"    ? &plan.reader
+                          : name == "--on-demand" ? &plan.on_demand
+                                                  : nullptr;
         const std::string_view text = i + 1 < argc ? argv[i + 1] : "";
-        if (value == nullptr || std::from_chars(text.data(), text.data() + text.size(), *value).ec != std::errc{} ||
-            *value == 0) {
-            std::fprintf(stderr, "usage: limit [--sockets N] [--rounds N] [--bytes N] [--batch N]\n");
-            std::exit(2);
-        }
+        if (value == nullptr || std::from_chars(text.data(), text.data() + text.size(), *value).ec != std::errc{})
+            usage();
     }
+    if (plan.sockets == 0 || plan.rounds == 0 || plan.bytes == 0 || plan.batch == 0) usage();
     return plan;
 }
 
@@ -86,7 +101,7 @@ void pin(unsigned cpu) {
 /// Connects from many loopback addresses, so that local ports suffice, and reads for ever, counting.
 [[noreturn]] void read_all(std::uint16_t port, const Plan& plan, std::atomic<std::uint64_t>& received) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    pin(1);
+    pin(plan.reader);
     const Descriptor poll(::epoll_create1(EPOLL_CLOEXEC));
     for (unsigned i = 0; i < plan.sockets; ++i) {
         const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -143,15 +158,23 @@ double median(std::vector<double>& values) {
     return *middle;
 }
 
-/// Nanoseconds per delivery of one pass over all sockets; returns once everything was read.
+struct Pass {
+    double sends_ns = 0;  // until the last send had returned
+    double read_ns = 0;   // until everything was read
+};
+
+/// One pass over all sockets; returns once everything was read.
 template <class Send>
-double timed(const Plan& plan, const std::atomic<std::uint64_t>& received, std::uint64_t& sent, Send send) {
+Pass timed(const Plan& plan, const std::atomic<std::uint64_t>& received, std::uint64_t& sent, Send send) {
+    using Nanoseconds = std::chrono::duration<double, std::nano>;
     const auto begin = std::chrono::steady_clock::now();
     send();
-    const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - begin;
+    Pass pass;
+    pass.sends_ns = Nanoseconds(std::chrono::steady_clock::now() - begin).count();
     sent += std::uint64_t{plan.sockets} * plan.bytes;
     while (received.load(std::memory_order_acquire) < sent) ::sched_yield();
-    return took.count() / plan.sockets;
+    pass.read_ns = Nanoseconds(std::chrono::steady_clock::now() - begin).count();
+    return pass;
 }
 
 std::vector<int> accept_all(const Descriptor& listener, unsigned count) {
@@ -165,18 +188,38 @@ std::vector<int> accept_all(const Descriptor& listener, unsigned count) {
     return fds;
 }
 
-void measure(const Plan& plan, const std::vector<int>& fds, const std::atomic<std::uint64_t>& received) {
+std::unique_ptr<Ring> started_ring() {
     auto ring = UringRing::create({});
     if (!ring || (*ring)->start() != 0) {
         std::fprintf(stderr, "limit: %s\n", ring ? "the ring does not start" : ring.error().c_str());
         std::exit(1);
     }
+    return std::move(*ring);
+}
+
+void serve(const Plan& plan, const std::vector<int>& fds, const std::atomic<std::uint64_t>& received) {
+    const auto ring = started_ring();
+    const Frame frame(plan.bytes, std::byte{'x'});
+    std::uint64_t sent = 0;
+    std::setvbuf(stdout, nullptr, _IOLBF, 0);
+    std::printf("ready\n");
+    while (std::getchar() == '\n') {
+        const Pass pass = timed(plan, received, sent, [&] { send_by_ring(*ring, fds, frame, plan.batch); });
+        std::printf("%.0f %.0f\n", pass.sends_ns, pass.read_ns);
+    }
+}
+
+void measure(const Plan& plan, const std::vector<int>& fds, const std::atomic<std::uint64_t>& received) {
+    const auto ring = started_ring();
     const Frame frame(plan.bytes, std::byte{'x'});
     std::vector<double> by_loop, by_ring, ratios;
     std::uint64_t sent = 0;
-    const auto loop = [&] { return timed(plan, received, sent, [&] { send_by_loop(fds, frame); }); };
+    const auto loop = [&] {
+        return timed(plan, received, sent, [&] { send_by_loop(fds, frame); }).sends_ns / plan.sockets;
+    };
     const auto inlined = [&] {
-        return timed(plan, received, sent, [&] { send_by_ring(**ring, fds, frame, plan.batch); });
+        return timed(plan, received, sent, [&] { send_by_ring(*ring, fds, frame, plan.batch); }).sends_ns /
+               plan.sockets;
     };
     for (unsigned round = 0; round < plan.rounds + 2; ++round) {
         const bool loop_first = round % 2 == 0;
@@ -211,8 +254,10 @@ int main(int argc, char** argv) {
     const pid_t reader = ::fork();
     if (reader < 0) fail("fork");
     if (reader == 0) read_all(listeners->port, plan, *received);
-    pin(0);
-    measure(plan, accept_all(listeners->sockets[0], plan.sockets), *received);
+    pin(plan.sender);
+    const std::vector<int> fds = accept_all(listeners->sockets[0], plan.sockets);
+    if (plan.on_demand != 0) serve(plan, fds, *received);
+    else measure(plan, fds, *received);
     ::kill(reader, SIGKILL);
     ::waitpid(reader, nullptr, 0);
     return 0;

@@ -30,34 +30,52 @@ std::int64_t now_ns() {
     return now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec;
 }
 
-Board* Board::create(std::uint32_t rounds) {
-    const std::size_t bytes = sizeof(Board) + rounds * sizeof(Round);
-    void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+Board* Board::create(std::uint32_t main_rounds, std::uint32_t aside_rounds) {
+    const std::size_t histograms = std::size_t{kProcessesMax} * kClasses * kSlots;
+    const std::size_t bytes =
+        sizeof(Board) + (std::size_t{main_rounds} + aside_rounds) * sizeof(Round) + histograms * sizeof(Histogram);
+    void* memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) {
         std::perror("spillway-load: no shared memory");
         std::exit(2);
     }
-    Board* board = new (memory) Board();  // the kernel gives zeros: counters start at 0, rounds need no constructor
-    board->round_count_ = rounds;
+    // The kernel gives zeros, which is how rounds and histograms begin; most of them are never touched.
+    Board* board = new (memory) Board();
+    board->round_count_[kMain] = main_rounds;
+    board->round_count_[kAside] = aside_rounds;
+    board->rounds_[kMain] = reinterpret_cast<Round*>(board + 1);
+    board->rounds_[kAside] = board->rounds_[kMain] + main_rounds;
+    board->latencies_ = reinterpret_cast<Histogram*>(board->rounds_[kAside] + aside_rounds);
+    board->mapped_bytes_ = bytes;
     return board;
 }
 
-void Board::arrived(std::uint32_t number, std::uint32_t count, std::int64_t now) {
-    Round& done = round(number);
-    if (done.remaining.fetch_sub(count, std::memory_order_acq_rel) != count) return;
-    done.done_ns.store(now, std::memory_order_release);
-    rounds_done.fetch_add(1, std::memory_order_release);
-    syscall(SYS_futex, futex_word(rounds_done), FUTEX_WAKE, 1, nullptr, nullptr, 0);
+void Board::destroy() { munmap(this, mapped_bytes_); }
+
+Histogram Board::latency(std::uint32_t which, std::uint32_t slot) {
+    Histogram all;
+    for (std::uint32_t process = 0; process < kProcessesMax; ++process)
+        if (const Histogram& one = latency(process, which, slot); one.count() != 0) all.add(one);
+    return all;
 }
 
-bool Board::wait_done(std::uint32_t goal, std::int64_t until_ns) {
+void Board::arrived(Stream stream, std::uint32_t number, std::uint32_t count, std::int64_t now) {
+    Round& whole = round(stream, number);
+    if (whole.remaining.fetch_sub(count, std::memory_order_acq_rel) != count) return;
+    whole.done_ns.store(now, std::memory_order_release);
+    done_[stream].fetch_add(1, std::memory_order_release);
+    changed.fetch_add(1, std::memory_order_release);
+    syscall(SYS_futex, futex_word(changed), FUTEX_WAKE, 1, nullptr, nullptr, 0);
+}
+
+bool Board::wait_done(Stream stream, std::uint32_t goal, std::int64_t until_ns) {
     for (;;) {
-        const std::uint32_t done = rounds_done.load(std::memory_order_acquire);
-        if (done >= goal) return true;
+        const std::uint32_t seen = changed.load(std::memory_order_acquire);
+        if (done(stream) >= goal) return true;
         const std::int64_t left = until_ns - now_ns();
         if (left <= 0) return false;
         const timespec wait{left / 1'000'000'000, left % 1'000'000'000};
-        syscall(SYS_futex, futex_word(rounds_done), FUTEX_WAIT, done, &wait, nullptr, 0);
+        syscall(SYS_futex, futex_word(changed), FUTEX_WAIT, seen, &wait, nullptr, 0);
     }
 }
 

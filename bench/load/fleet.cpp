@@ -23,15 +23,6 @@ namespace {
 
 constexpr std::int64_t kStallNs = 15'000'000'000;  // no progress for so long: give up
 
-void pin(const Options& options, std::size_t place) {
-    if (options.cpus.empty()) return;
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    const std::size_t rest = options.cpus.size() - 1;
-    CPU_SET(place == 0 || rest == 0 ? options.cpus[0] : options.cpus[1 + (place - 1) % rest], &set);
-    if (sched_setaffinity(0, sizeof set, &set) != 0) std::perror("spillway-load: --cpus");
-}
-
 void raise_descriptor_limit() {
     rlimit limit{};
     getrlimit(RLIMIT_NOFILE, &limit);
@@ -53,12 +44,14 @@ Fleet::Fleet(const Options& options, Board& board) : options_(options), board_(b
         if (pid == 0) {
             prctl(PR_SET_PDEATHSIG, SIGKILL);
             pin(options, 1 + process);
+            prctl(PR_SET_TIMERSLACK, 1UL);
             Subscribers(options, board, process).run();
             _exit(0);
         }
         pids_.push_back(pid);
     }
     pin(options, 0);
+    prctl(PR_SET_TIMERSLACK, 1UL);
 }
 
 Fleet::~Fleet() {
@@ -90,10 +83,19 @@ bool Fleet::hold(std::uint32_t clients) {
                          ready, clients, static_cast<unsigned long long>(refused), reason);
             return false;
         }
-        poll(nullptr, 0, 10);
+        poll(nullptr, 0, 1);  // the time this takes is a figure, too
     }
     progress("");
     return true;
+}
+
+void pin(const Options& options, std::size_t place) {
+    if (options.cpus.empty()) return;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    const std::size_t rest = options.cpus.size() - 1;
+    CPU_SET(place == 0 || rest == 0 ? options.cpus[0] : options.cpus[1 + (place - 1) % rest], &set);
+    if (sched_setaffinity(0, sizeof set, &set) != 0) std::perror("spillway-load: --cpus");
 }
 
 void progress(const std::string& text) {

@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -30,6 +31,9 @@ private:
     Board& board_;
     std::vector<pid_t> pids_;
 };
+
+/// Pins this process: place 0 is the publisher's, 1 and up the subscribers'.
+void pin(const Options& options, std::size_t place);
 
 /// One line on stderr that replaces the one before; an empty text ends it.
 void progress(const std::string& text);

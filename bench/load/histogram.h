@@ -10,6 +10,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 namespace spillway::load {
 
@@ -31,8 +32,12 @@ public:
     [[nodiscard]] double max_ms() const { return static_cast<double>(max_) / 1e6; }
 
     /// The value that `share` (0..1) of all do not exceed, in milliseconds, never above the maximum seen.
-    [[nodiscard]] double percentile_ms(double share) const {
-        const auto rank = static_cast<std::uint64_t>(share * static_cast<double>(count_));
+    [[nodiscard]] double percentile_ms(double share) const { return percentile_ms(share, count_); }
+
+    /// The same of `expected` values, of which those that are not here never came: infinity, where they are meant.
+    [[nodiscard]] double percentile_ms(double share, std::uint64_t expected) const {
+        const auto rank = static_cast<std::uint64_t>(share * static_cast<double>(expected));
+        if (rank >= count_ && expected > count_) return std::numeric_limits<double>::infinity();
         std::uint64_t passed = 0;
         for (std::size_t i = 0; i < counts_.size(); ++i) {
             passed += counts_[i];

@@ -4,9 +4,12 @@
 // spillway-load: reads like the list of what it can do.
 
 #include <cstdio>
+#include <string>
 #include <vector>
 
+#include "named.h"
 #include "options.h"
+#include "plot.h"
 #include "report.h"
 #include "scenario.h"
 
@@ -14,37 +17,58 @@ namespace {
 
 using namespace spillway::load;
 
-int idle(const Options& options) {
-    const auto outcome = play_idle(options);
+template <class Outcome>
+int told(const Options& options, const Outcome& outcome) {
     if (!outcome) return 2;
     print(*outcome);
     return options.json_file.empty() || write_json(options.json_file, *outcome) ? 0 : 2;
 }
 
-int broadcasts(const Options& options) {
+std::string title_of(const Options& options) {
+    if (!options.scenario.empty()) return options.scenario;
+    switch (options.mode) {
+        case Mode::open: return "open loop";
+        case Mode::flood: return "flood";
+        case Mode::search: return "search";
+        default: return "closed loop";
+    }
+}
+
+/// Over many channels and over one, in turn.
+int against_single(Options options) {
     std::vector<Outcome> outcomes;
-    const char* title = options.mode == Mode::closed ? "closed loop" : "open loop";
-    std::vector<Options> parts{options};
-    if (options.against_single) {
-        parts.push_back(options);
-        parts.back().channels = 1;
-        parts.back().layout = Layout::even;
-    }
+    std::vector<double> ratios;
     bool as_promised = true;
-    for (const Options& part : parts) {
-        const auto outcome = play_broadcasts(part, title);
-        if (!outcome) return 2;
-        print(*outcome);
-        as_promised = as_promised && outcome->as_promised();
-        outcomes.push_back(*outcome);
+    const std::uint32_t repeats = options.repeats;
+    options.repeats = 1;
+    Options single = options;
+    single.channels = 1;
+    single.layout = Layout::even;
+    for (std::uint32_t n = 0; n < repeats; ++n) {
+        for (const Options& part : {options, single}) {
+            const auto outcome = play_broadcasts(part, title_of(options));
+            if (!outcome) return 2;
+            print(*outcome);
+            as_promised = as_promised && outcome->as_promised();
+            outcomes.push_back(*outcome);
+        }
+        const std::size_t last = outcomes.size() - 1;
+        ratios.push_back(outcomes[last].completion.percentile_ms(0.5) /
+                         outcomes[last - 1].completion.percentile_ms(0.5));
     }
-    if (options.against_single) {
-        std::printf("one channel costs %.2f times what %u channels cost (p50 of a broadcast)\n",
-                    outcomes[1].completion.percentile_ms(0.5) / outcomes[0].completion.percentile_ms(0.5),
-                    options.channels);
-    }
+    std::printf("one channel costs %.3f times what %u channels cost (p50 of a broadcast, median of %u)\n",
+                median(ratios), options.channels, repeats);
     if (!options.json_file.empty() && !write_json(options.json_file, outcomes)) return 2;
     return as_promised ? 0 : 1;
+}
+
+int broadcasts(const Options& options) {
+    const auto outcome = play_broadcasts(options, title_of(options));
+    if (!outcome) return 2;
+    print(*outcome);
+    if (!options.json_file.empty() && !write_json(options.json_file, std::vector<Outcome>{*outcome})) return 2;
+    if (!options.plot_file.empty() && !write_plot(options.plot_file, *outcome)) return 2;
+    return outcome->as_promised() ? 0 : 1;
 }
 
 }  // namespace
@@ -52,9 +76,16 @@ int broadcasts(const Options& options) {
 int main(int argc, char** argv) {
     const auto options = read_options(argc, argv);
     if (!options) {
-        std::fprintf(options.error().empty() ? stdout : stderr, "%s\n",
-                     options.error().empty() ? help_text() : options.error().c_str());
-        return options.error().empty() ? 0 : 2;
+        const Refusal& refusal = options.error();
+        const bool asked = refusal.sentence.empty();
+        const std::string text = !asked ? refusal.sentence + "\n" : refusal.list ? list_text() : help_text();
+        std::fputs(text.c_str(), asked ? stdout : stderr);
+        return asked ? 0 : 2;
     }
-    return options->idle != 0 ? idle(*options) : broadcasts(*options);
+    switch (options->mode) {
+        case Mode::idle: return told(*options, play_idle(*options));
+        case Mode::connect: return told(*options, play_connects(*options));
+        case Mode::lone: return told(*options, play_lone(*options));
+        default: return options->against_single ? against_single(*options) : broadcasts(*options);
+    }
 }

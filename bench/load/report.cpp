@@ -5,8 +5,11 @@
 
 #include "report.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <fstream>
+#include <sstream>
 
 namespace spillway::load {
 namespace {
@@ -18,8 +21,19 @@ void row(const char* name, const Histogram& h) {
                 h.percentile_ms(0.95), h.percentile_ms(0.99), h.max_ms(), static_cast<ull>(h.count()));
 }
 
-double nanoseconds_per_delivery(const Outcome& o) {
-    return o.deliveries == 0 ? 0 : o.seconds * 1e9 / static_cast<double>(o.deliveries);
+/// JSON knows no infinity.
+std::string json_number(double value) {
+    std::ostringstream text;
+    text.precision(9);
+    if (std::isfinite(value)) text << value;
+    else text << "null";
+    return text.str();
+}
+
+void json_list(std::ostream& out, const char* name, const std::vector<double>& values) {
+    out << "\"" << name << "\": [";
+    for (std::size_t i = 0; i < values.size(); ++i) out << (i == 0 ? "" : ", ") << json_number(values[i]);
+    out << "]";
 }
 
 void json_histogram(std::ostream& out, const char* name, const Histogram& h) {
@@ -52,15 +66,58 @@ void print_server(const Outcome& o) {
     }
 }
 
+void print_limit(const AgainstLimit& limit) {
+    if (limit.ratios.empty()) return;
+    std::printf(
+        "  %-22s %u sockets, sends %.3f ms, read %.3f ms; a broadcast %.3f ms: %.3f and %.3f times (medians of %zu)\n",
+        "against bare passes", limit.sockets, median(limit.sends_ms), median(limit.read_ms), median(limit.broadcast_ms),
+        median(limit.ratios), median(limit.read_ratios), limit.ratios.size());
+}
+
+void print_steps(const Outcome& o) {
+    for (const Step& step : o.steps) {
+        std::printf(
+            "  %9.1f per second     %9.0f deliveries per second   p50 %8.1f   p95 %8.1f   bounded %8.1f ms   %s%s\n",
+            step.rate, step.delivered, step.p50, step.p95, step.bounded, step.kept ? "kept" : "not kept",
+            step.sent_share < 1 ? " (publisher slowed)" : "");
+    }
+    std::printf("  %-22s %.0f deliveries per second under %.1f ms; past saturation at least %.0f\n", "kept", o.kept,
+                o.bound_ms, o.past);
+}
+
+void print_slow(const Outcome& o) {
+    if (o.visits != 0) std::printf("  %-22s %llu came, listened and left\n", "visitors", static_cast<ull>(o.visits));
+    if (o.slow_expected == 0) return;
+    std::printf("  %-22s %llu due, %llu read in the end, %lld dropped by count of the server: %s\n", "slow readers",
+                static_cast<ull>(o.slow_expected), static_cast<ull>(o.slow_delivered),
+                static_cast<long long>(o.after.dropped - o.before.dropped),
+                o.accounted() ? "all accounted for" : "NOT ACCOUNTED FOR");
+}
+
 }  // namespace
+
+double median(std::vector<double> values) {
+    if (values.empty()) return 0;
+    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+    std::nth_element(values.begin(), middle, values.end());
+    return *middle;
+}
 
 void print(const Outcome& o) {
     std::printf("%s: %u subscribers, %u channels\n", o.title.c_str(), o.clients, o.channels);
-    row("broadcast, ms", o.completion);
-    if (o.mode == Mode::open) row("delivery, ms", o.latency);
-    std::printf("  %-22s %llu in %.3f s: %.0f per second, %.0f ns of wall time each\n", "deliveries",
-                static_cast<ull>(o.deliveries), o.seconds,
-                o.seconds > 0 ? static_cast<double>(o.deliveries) / o.seconds : 0, nanoseconds_per_delivery(o));
+    if (o.mode == Mode::search) {
+        print_steps(o);
+    } else {
+        row("broadcast, ms", o.completion);
+        if (o.answer.count() != 0) row("publish answered, ms", o.answer);
+        if (o.mode != Mode::closed) row("delivery, ms", o.latency[0]);
+        if (o.latency[1].count() != 0) row("  on small channels", o.latency[1]);
+        std::printf("  %-22s %llu in %.3f s: %.0f per second, %.0f ns of wall time each\n", "deliveries",
+                    static_cast<ull>(o.deliveries), o.seconds,
+                    o.seconds > 0 ? static_cast<double>(o.deliveries) / o.seconds : 0, o.ns_per_delivery());
+    }
+    print_limit(o.limit);
+    print_slow(o);
     print_server(o);
     if (o.as_promised()) {
         std::printf("  %-22s every message once and in order at every subscriber\n", "checked");
@@ -85,28 +142,115 @@ void print(const IdleOutcome& o) {
                 static_cast<long long>(o.after.clients));
 }
 
+void print(const ConnectOutcome& o) {
+    std::printf("connects: %u at a time, upgrade included: %.0f per second (median of %zu)\n", o.clients,
+                median(o.per_second), o.per_second.size());
+}
+
+void print(const LoneOutcome& o) {
+    std::printf("lone messages, microseconds: p50 %.1f, p99 %.1f", o.delivery.percentile_ms(0.5) * 1e3,
+                o.delivery.percentile_ms(0.99) * 1e3);
+    if (o.echo.count() != 0)
+        std::printf("; echo: p50 %.1f, p99 %.1f; difference of p50 %.1f", o.echo.percentile_ms(0.5) * 1e3,
+                    o.echo.percentile_ms(0.99) * 1e3,
+                    (o.delivery.percentile_ms(0.5) - o.echo.percentile_ms(0.5)) * 1e3);
+    std::printf("\n");
+}
+
+namespace {
+
+void json_limit(std::ostream& out, const AgainstLimit& limit) {
+    out << "\"limit\": {\"sockets\": " << limit.sockets << ", ";
+    json_list(out, "sends_ms", limit.sends_ms);
+    out << ", ";
+    json_list(out, "read_ms", limit.read_ms);
+    out << ", ";
+    json_list(out, "broadcast_ms", limit.broadcast_ms);
+    out << ", ";
+    json_list(out, "ratios", limit.ratios);
+    out << ", ";
+    json_list(out, "read_ratios", limit.read_ratios);
+    out << "}";
+}
+
+void json_search(std::ostream& out, const Outcome& o) {
+    out << "\"bound_ms\": " << o.bound_ms << ", \"kept_rate\": " << o.kept_rate << ", \"kept\": " << o.kept
+        << ", \"past\": " << o.past << ", \"steps\": [";
+    for (std::size_t i = 0; i < o.steps.size(); ++i) {
+        const Step& step = o.steps[i];
+        out << (i == 0 ? "" : ", ") << "{\"rate\": " << step.rate << ", \"sent_share\": " << step.sent_share
+            << ", \"delivered\": " << step.delivered << ", \"p50\": " << json_number(step.p50)
+            << ", \"p95\": " << json_number(step.p95) << ", \"bounded\": " << json_number(step.bounded)
+            << ", \"kept\": " << (step.kept ? "true" : "false") << "}";
+    }
+    out << "]";
+}
+
+void json_checks(std::ostream& out, const Outcome& o) {
+    out << "\"incomplete\": " << o.incomplete << ", \"gaps\": " << o.gaps << ", \"repeats\": " << o.repeats
+        << ", \"malformed\": " << o.malformed << ", \"lost\": " << o.lost << ", \"refused\": " << o.refused
+        << ", \"left_behind\": " << (o.left_behind ? "true" : "false") << ", \"visits\": " << o.visits
+        << ", \"slow_expected\": " << o.slow_expected << ", \"slow_delivered\": " << o.slow_delivered
+        << ", \"accounted\": " << (o.accounted() ? "true" : "false")
+        << ", \"as_promised\": " << (o.as_promised() ? "true" : "false");
+}
+
+void json_outcome(std::ostream& out, const Outcome& o) {
+    out.precision(9);
+    out << "{\"title\": \"" << o.title << "\", \"clients\": " << o.clients << ", \"channels\": " << o.channels
+        << ", \"seconds\": " << o.seconds << ", \"deliveries\": " << o.deliveries
+        << ", \"ns_per_delivery\": " << o.ns_per_delivery() << ", ";
+    json_histogram(out, "broadcast_ms", o.completion);
+    out << ", ";
+    json_histogram(out, "answer_ms", o.answer);
+    out << ", ";
+    json_histogram(out, "delivery_ms", o.latency[0]);
+    out << ", ";
+    json_histogram(out, "small_ms", o.latency[1]);
+    out << ", ";
+    json_limit(out, o.limit);
+    out << ", ";
+    json_search(out, o);
+    out << ", ";
+    json_checks(out, o);
+    out << ", \"resident_early\": " << o.resident_early << ", \"resident_late\": " << o.resident_late << ", ";
+    json_state(out, "before", o.before);
+    out << ", ";
+    json_state(out, "loaded", o.loaded);
+    out << ", ";
+    json_state(out, "after", o.after);
+    out << "}";
+}
+
+}  // namespace
+
 bool write_json(const std::string& file, const std::vector<Outcome>& outcomes) {
     std::ofstream out(file);
     const char* separator = "[\n";
     for (const Outcome& o : outcomes) {
-        out << separator << "{\"title\": \"" << o.title << "\", \"clients\": " << o.clients
-            << ", \"channels\": " << o.channels << ", \"seconds\": " << o.seconds
-            << ", \"deliveries\": " << o.deliveries << ", \"ns_per_delivery\": " << nanoseconds_per_delivery(o) << ", ";
-        json_histogram(out, "broadcast_ms", o.completion);
-        out << ", ";
-        json_histogram(out, "delivery_ms", o.latency);
-        out << ", \"incomplete\": " << o.incomplete << ", \"gaps\": " << o.gaps << ", \"repeats\": " << o.repeats
-            << ", \"malformed\": " << o.malformed << ", \"lost\": " << o.lost << ", \"refused\": " << o.refused
-            << ", \"left_behind\": " << (o.left_behind ? "true" : "false") << ", ";
-        json_state(out, "before", o.before);
-        out << ", ";
-        json_state(out, "loaded", o.loaded);
-        out << ", ";
-        json_state(out, "after", o.after);
-        out << ", \"as_promised\": " << (o.as_promised() ? "true" : "false") << "}";
+        out << separator;
+        json_outcome(out, o);
         separator = ",\n";
     }
     out << "\n]\n";
+    return out.flush().good();
+}
+
+bool write_json(const std::string& file, const ConnectOutcome& o) {
+    std::ofstream out(file);
+    out << "{\"clients\": " << o.clients << ", ";
+    json_list(out, "per_second", o.per_second);
+    out << "}\n";
+    return out.flush().good();
+}
+
+bool write_json(const std::string& file, const LoneOutcome& o) {
+    std::ofstream out(file);
+    out << "{";
+    json_histogram(out, "delivery_ms", o.delivery);
+    out << ", ";
+    json_histogram(out, "echo_ms", o.echo);
+    out << "}\n";
     return out.flush().good();
 }
 

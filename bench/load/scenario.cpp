@@ -1,93 +1,72 @@
 // SPDX-FileCopyrightText: 2026 The Spillway authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Closed loop, open loop, idle.
+// Broadcasts, idle clients, connects.
 
 #include "scenario.h"
 
 #include <poll.h>
-#include <sys/prctl.h>
 
-#include <algorithm>
 #include <cstdio>
 
 #include "board.h"
 #include "fleet.h"
+#include "limit_process.h"
+#include "loops.h"
 #include "publisher.h"
 
 namespace spillway::load {
 namespace {
 
-constexpr std::int64_t kSecond = 1'000'000'000;
 constexpr int kWarmCycles = 6;
-constexpr std::int64_t kPatience = 20 * kSecond;  // for the last delivery of a broadcast
 
-void show_round(std::uint32_t round, std::uint32_t rounds) {
-    progress("broadcast " + std::to_string(round) + " of " + std::to_string(rounds));
+struct Destroy {
+    void operator()(Board* board) const { board->destroy(); }
+};
+using OwnedBoard = std::unique_ptr<Board, Destroy>;
+
+OwnedBoard board_for(const Options& options) {
+    const std::uint32_t rounds =
+        options.mode == Mode::search ? kSearchRounds : options.warmup + options.messages * options.repeats;
+    return OwnedBoard(Board::create(rounds, options.aside != 0 ? kAsideRounds : 0));
 }
 
-/// Every broadcast waits for the last delivery of the one before. Returns the seconds of the measured part.
-double closed_loop(const Options& options, Board& board, Publisher& publisher, Outcome& outcome) {
-    const std::uint32_t rounds = board.round_count();
-    std::int64_t begin = 0;
-    std::int64_t end = 0;
-    for (std::uint32_t n = 0; n < rounds; ++n) {
-        const std::string requests = publisher.broadcast(n);  // signed before the clock starts
-        const std::int64_t start = now_ns();
-        if (n == options.warmup) begin = start;
-        publisher.send(requests);
-        if (!board.wait_done(n + 1, start + kPatience)) break;
-        end = board.round(n).done_ns;
-        if (n >= options.warmup) outcome.completion.add(end - start);
-        publisher.settle(0, start + kPatience);
-        show_round(n, rounds);
+void loop(Run& run) {
+    switch (run.options.mode) {
+        case Mode::open: return open_loop(run);
+        case Mode::flood: return flood_loop(run);
+        case Mode::search: return search_loop(run);
+        default: return closed_loop(run);
     }
-    return static_cast<double>(end - begin) / 1e9;
 }
 
-/// Broadcast n is due at schedule + n * interval, whatever became of those before.
-double open_loop(const Options& options, Board& board, Publisher& publisher, Outcome& outcome) {
-    prctl(PR_SET_TIMERSLACK, 1UL);
-    const std::uint32_t rounds = board.round_count();
-    const auto interval = static_cast<std::int64_t>(1e9 / options.rate);
-    const std::int64_t schedule = now_ns() + kSecond / 10;
-    board.measured_from = options.warmup;
-    board.schedule_ns = schedule;
-    board.interval_ns = interval;
-    for (std::uint32_t n = 0; n < rounds; ++n) {
-        const std::string requests = publisher.broadcast(n);
-        const std::int64_t due = schedule + interval * n;
-        while (now_ns() < due) {
-            publisher.settle(0, due);  // returns at once when all is answered
-            const std::int64_t left = due - now_ns();
-            const timespec wait{left / kSecond, left % kSecond};
-            if (left > 0) ppoll(nullptr, 0, &wait, nullptr);
-        }
-        publisher.send(requests);
-        show_round(n, rounds);
-    }
-    publisher.settle(0, now_ns() + kPatience);
-    board.wait_done(rounds, now_ns() + kPatience);
-    std::int64_t end = 0;
-    for (std::uint32_t n = options.warmup; n < rounds; ++n) {
-        const std::int64_t done = board.round(n).done_ns;
-        if (done == 0) continue;
-        outcome.completion.add(done - schedule - interval * n);
-        end = std::max(end, done);
-    }
-    for (const ProcessCounts& process : board.processes) outcome.latency.add(process.latency);
-    return static_cast<double>(end - schedule - interval * options.warmup) / 1e9;
-}
-
-void check_counts(Board& board, Publisher& publisher, Outcome& outcome) {
-    outcome.incomplete = board.round_count() - board.rounds_done;
+void check_counts(Board& board, const Publisher& publisher, const Publisher* aside, Outcome& outcome) {
+    outcome.incomplete = outcome.mode == Mode::search ? 0 : board.round_count(kMain) - board.done(kMain);
     outcome.gaps = board.sum(&ProcessCounts::gaps);
     outcome.repeats = board.sum(&ProcessCounts::repeats);
     outcome.malformed = board.sum(&ProcessCounts::malformed);
     outcome.lost = board.sum(&ProcessCounts::lost);
-    outcome.refused = publisher.refused();
+    outcome.visits = board.sum(&ProcessCounts::visits);
+    outcome.slow_delivered = board.sum(&ProcessCounts::slow_deliveries);
+    outcome.refused = publisher.refused() + (aside == nullptr ? 0 : aside->refused());
     outcome.refusal = publisher.refusal();
-    outcome.deliveries = outcome.completion.count() * outcome.clients;
+}
+
+/// The slow ones read at last what was kept for them.
+void thaw(const Options& options, Board& board, Outcome& outcome) {
+    if (options.slow_clients() == 0) return;
+    outcome.slow_expected = std::uint64_t{board.round_count(kMain)} * options.slow_clients() * options.subscriptions;
+    board.thaw = true;
+    std::uint64_t last = 0;
+    for (std::int64_t moved = now_ns(); now_ns() - moved < kSecond; poll(nullptr, 0, 50)) {
+        const std::uint64_t now = board.sum(&ProcessCounts::slow_deliveries);
+        if (now != last) moved = now_ns();
+        last = now;
+    }
+}
+
+bool wants_limit(const Options& options) {
+    return options.against_limit || (options.mode == Mode::search && options.search_bound_passes > 0);
 }
 
 }  // namespace
@@ -99,18 +78,24 @@ std::optional<Outcome> play_broadcasts(const Options& options, const std::string
     outcome.clients = options.clients;
     outcome.channels = options.channels;
     outcome.before = look_at_server(options);
-    Board* board = Board::create(options.warmup + options.messages);
-    for (std::uint32_t n = 0; n < board->round_count(); ++n) board->round(n).remaining = options.clients;
+    const OwnedBoard board = board_for(options);
     {
         Fleet fleet(options, *board);
-        if (!fleet.hold(options.clients)) return std::nullopt;
-        Publisher publisher(options);
-        outcome.seconds = options.mode == Mode::closed ? closed_loop(options, *board, publisher, outcome)
-                                                       : open_loop(options, *board, publisher, outcome);
+        const bool wanted = wants_limit(options);
+        auto limit = wanted ? LimitProcess::start(options, options.clients) : std::nullopt;
+        if (wanted && !limit) return std::nullopt;
+        if (!fleet.hold(options.connections())) return std::nullopt;
+        const auto publisher = connect_publisher(options, kMain);
+        const auto aside = options.aside == 0 ? nullptr : connect_publisher(options, kAside);
+        Run run{options, *board, *publisher, aside.get(), limit ? &*limit : nullptr, outcome};
+        loop(run);
         progress("");
         outcome.loaded = look_at_server(options);
-        if (options.mode == Mode::closed) publisher.settle(0, now_ns() + kSecond);
-        check_counts(*board, publisher, outcome);
+        outcome.resident_late = outcome.loaded.resident_bytes;
+        thaw(options, *board, outcome);
+        publisher->settle(0, now_ns() + kSecond);
+        check_counts(*board, *publisher, aside.get(), outcome);
+        outcome.deliveries = outcome.completion.count() * options.deliveries_each();
     }
     outcome.left_behind = !wait_back_at(options, outcome.before, 10);
     outcome.after = look_at_server(options);
@@ -119,10 +104,10 @@ std::optional<Outcome> play_broadcasts(const Options& options, const std::string
 
 std::optional<IdleOutcome> play_idle(const Options& options) {
     IdleOutcome outcome;
-    outcome.few = options.idle / 10;
+    outcome.few = options.idle / 3;
     outcome.many = options.idle;
     const ServerState before = look_at_server(options);
-    Board* board = Board::create(1);
+    const OwnedBoard board(Board::create(1, 0));
     {
         Fleet fleet(options, *board);
         // What exists once, however many clients come (receive buffers above all), is touched by coming and going. Only
@@ -145,6 +130,23 @@ std::optional<IdleOutcome> play_idle(const Options& options) {
     if (!wait_back_at(options, before, 10))
         std::fprintf(stderr, "spillway-load: descriptors or clients were left behind\n");
     outcome.after = look_at_server(options);
+    return outcome;
+}
+
+std::optional<ConnectOutcome> play_connects(const Options& options) {
+    ConnectOutcome outcome;
+    outcome.clients = options.clients;
+    const ServerState before = look_at_server(options);
+    const OwnedBoard board(Board::create(1, 0));
+    Fleet fleet(options, *board);
+    for (std::uint32_t n = 0; n <= options.repeats; ++n) {  // the first warms up
+        const std::int64_t begin = now_ns();
+        if (!fleet.hold(options.clients)) return std::nullopt;
+        const double seconds = static_cast<double>(now_ns() - begin) / 1e9;
+        if (n > 0) outcome.per_second.push_back(options.clients / seconds);
+        if (!fleet.hold(0) || !wait_back_at(options, before, 10)) return std::nullopt;
+        poll(nullptr, 0, 300);
+    }
     return outcome;
 }
 

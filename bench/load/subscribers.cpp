@@ -25,6 +25,9 @@ constexpr std::uint32_t kOpeningMax = 128;           // connections under way at
 constexpr std::uint32_t kPerSourceAddress = 20'000;  // the ephemeral port range has 28,000
 constexpr int kEventsPerTurn = 64;                   // small, so that a completion is not stamped late
 constexpr int kIdleTurnMs = 50;
+constexpr int kVisitTurnMs = 1;
+constexpr std::size_t kVisitors = 64;  // present at a time
+constexpr int kSlowReceiveBuffer = 16 * 1024;
 
 /// Loopback has a /8 of source addresses, each with its own ports.
 void bind_source(int fd, std::uint32_t index) {
@@ -44,21 +47,28 @@ Subscribers::Subscribers(const Options& options, Board& board, std::uint32_t pro
       counts_(board.processes[process]),
       process_(process),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
-      buffer_(kBufferBytes),
-      arrived_(board.round_count()),
-      arrived_from_(board.round_count()) {}
+      buffer_(kBufferBytes) {
+    for (const Stream stream : {kMain, kAside}) {
+        arrivals_[stream].counts.resize(board.round_count(stream));
+        arrivals_[stream].from = board.round_count(stream);
+    }
+}
 
 Subscribers::~Subscribers() {
-    for (const auto& connection : connections_)
-        if (connection->fd >= 0) close(connection->fd);
+    for (const auto* list : {&connections_, &visitors_})
+        for (const auto& connection : *list)
+            if (connection->fd >= 0) close(connection->fd);
     close(epoll_);
 }
 
 void Subscribers::run() {
     epoll_event events[kEventsPerTurn];
+    const int turn_ms = options_.churn > 0 ? kVisitTurnMs : kIdleTurnMs;
     while (!board_.stop.load(std::memory_order_acquire)) {
         adjust();
-        const int n = epoll_wait(epoll_, events, kEventsPerTurn, kIdleTurnMs);
+        if (options_.churn > 0) visit();
+        if (!thawed_ && board_.thaw.load(std::memory_order_acquire)) thaw();
+        const int n = epoll_wait(epoll_, events, kEventsPerTurn, turn_ms);
         now_ = now_ns();
         for (int i = 0; i < n; ++i) {
             Connection& connection = *static_cast<Connection*>(events[i].data.ptr);
@@ -74,21 +84,54 @@ void Subscribers::adjust() {
     while (open_ > target) close_one(*connections_[--open_]);
     while (open_ < target && unready_ < kOpeningMax) {
         if (open_ == connections_.size()) connections_.push_back(std::make_unique<Connection>());
-        open_one(*connections_[open_], process_ + open_ * options_.processes);
+        const std::uint32_t index = process_ + open_ * options_.processes;
+        const bool slow = index < options_.clients && index >= options_.clients - options_.slow_clients();
+        open_one(*connections_[open_], index, slow ? Kind::slow : Kind::regular);
         ++open_;
     }
     counts_.open.store(open_, std::memory_order_release);
 }
 
-void Subscribers::open_one(Connection& connection, std::uint32_t index) {
+/// Once all regular ones are there: closes the oldest visitor and opens another, as often as the rate says.
+void Subscribers::visit() {
+    if (open_ == 0 || counts_.ready.load(std::memory_order_relaxed) < open_) return;
+    const std::int64_t now = now_ns();
+    if (visits_from_ns_ == 0) visits_from_ns_ = now;
+    const double due = static_cast<double>(now - visits_from_ns_) / 1e9 * options_.churn / options_.processes;
+    for (; static_cast<double>(visited_) < due; ++visited_) {
+        if (visitors_.size() < kVisitors) visitors_.push_back(std::make_unique<Connection>());
+        Connection& visitor = *visitors_[visited_ % kVisitors];
+        if (visitor.state == State::ready) counts_.visits.fetch_add(1, std::memory_order_relaxed);
+        close_one(visitor);
+        open_one(visitor, process_ + static_cast<std::uint32_t>(visited_ % open_) * options_.processes, Kind::visitor);
+    }
+}
+
+void Subscribers::thaw() {
+    thawed_ = true;
+    for (const auto& connection : connections_)
+        if (connection->kind == Kind::slow && connection->state == State::ready) watch(*connection, EPOLLIN);
+}
+
+void Subscribers::open_one(Connection& connection, std::uint32_t index, Kind kind) {
     connection = {};
     connection.index = index;
+    connection.kind = kind;
+    connection.stream = stream_of(options_, index);
     connection.state = State::connecting;
+    connection.expected.channel = channel_of(options_, index);
+    connection.expected.from_any = kind == Kind::visitor;
+    const bool small = options_.layout == Layout::mixed && connection.expected.channel != 0;
+    connection.latency_class = small || connection.stream == kAside ? 1 : 0;
+    for (std::uint32_t which = 1; which < options_.subscriptions && connection.stream == kMain; ++which)
+        connection.further.push_back({channel_of(options_, index, which), 0, connection.expected.from_any});
     ++unready_;
     connection.fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (connection.fd < 0) return fail(connection, errno);
     const int on = 1;
     setsockopt(connection.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (kind == Kind::slow)
+        setsockopt(connection.fd, SOL_SOCKET, SO_RCVBUF, &kSlowReceiveBuffer, sizeof kSlowReceiveBuffer);
     sockaddr_in server{};
     server.sin_family = AF_INET;
     server.sin_port = htons(options_.port);
@@ -100,10 +143,15 @@ void Subscribers::open_one(Connection& connection, std::uint32_t index) {
     epoll_ctl(epoll_, EPOLL_CTL_ADD, connection.fd, &interest);
 }
 
+void Subscribers::watch(Connection& connection, std::uint32_t events) {
+    epoll_event interest{.events = events, .data = {.ptr = &connection}};
+    epoll_ctl(epoll_, EPOLL_CTL_MOD, connection.fd, &interest);
+}
+
 void Subscribers::close_one(Connection& connection) {
     if (connection.state == State::closed) return;
-    if (connection.state == State::ready) counts_.ready.fetch_sub(1, std::memory_order_release);
-    else --unready_;
+    if (connection.state != State::ready) --unready_;
+    else if (connection.kind != Kind::visitor) counts_.ready.fetch_sub(1, std::memory_order_release);
     connection.state = State::closed;
     if (connection.fd >= 0) close(connection.fd);
     connection.fd = -1;
@@ -120,7 +168,8 @@ void Subscribers::fail(Connection& connection, int reason) {
 void Subscribers::ready(Connection& connection) {
     connection.state = State::ready;
     --unready_;
-    counts_.ready.fetch_add(1, std::memory_order_release);
+    if (connection.kind == Kind::slow && !thawed_) watch(connection, 0);
+    if (connection.kind != Kind::visitor) counts_.ready.fetch_add(1, std::memory_order_release);
 }
 
 void Subscribers::readable(Connection& connection) {
@@ -129,10 +178,9 @@ void Subscribers::readable(Connection& connection) {
         socklen_t size = sizeof error;
         getsockopt(connection.fd, SOL_SOCKET, SO_ERROR, &error, &size);
         if (error != 0) return fail(connection, error);
-        epoll_event interest{.events = EPOLLIN, .data = {.ptr = &connection}};
-        epoll_ctl(epoll_, EPOLL_CTL_MOD, connection.fd, &interest);
+        watch(connection, EPOLLIN);
         connection.state = State::upgrading;
-        return say(connection, upgrade_request(options_, channel_of(options_, connection.index)));
+        return say(connection, upgrade_request(options_, subscriber_path(options_, connection.expected.channel)));
     }
     const std::size_t kept = connection.partial.size();
     if (kept * 2 > buffer_.size()) buffer_.resize(kept * 4);
@@ -141,6 +189,7 @@ void Subscribers::readable(Connection& connection) {
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (n <= 0) return fail(connection, n == 0 ? 0 : errno);
     bytes_ += static_cast<std::uint64_t>(n);
+    now_ = now_ns();
     std::string_view bytes(buffer_.data(), kept + static_cast<std::size_t>(n));
     while (consume(connection, bytes)) {
     }
@@ -177,34 +226,60 @@ void Subscribers::message(Connection& connection, const Frame& frame) {
     if (frame.opcode != Opcode::text && frame.opcode != Opcode::binary) return;
     if (connection.state != State::ready) return event(connection, frame.payload);
     const auto number = sequence_of(frame.payload, options_.protocol);
-    if (!number || *number >= arrived_.size()) {
+    Expected* expected = expected_of(connection, frame.payload);
+    if (!number || expected == nullptr || *number >= board_.round_count(connection.stream)) {
         counts_.malformed.fetch_add(1, std::memory_order_relaxed);
         return;
     }
-    ++deliveries_;
-    if (*number < connection.next) {
+    delivered(connection, *expected, *number);
+}
+
+Subscribers::Expected* Subscribers::expected_of(Connection& connection, std::string_view message) {
+    if (connection.further.empty()) return &connection.expected;
+    const auto channel = channel_in(message);
+    if (!channel || *channel >= options_.channels) return nullptr;
+    // A client's channels are neighbours, counted round (channel_of).
+    const std::uint32_t which = (*channel + options_.channels - connection.expected.channel) % options_.channels;
+    if (which == 0) return &connection.expected;
+    return which <= connection.further.size() ? &connection.further[which - 1] : nullptr;
+}
+
+void Subscribers::delivered(Connection& connection, Expected& expected, std::uint32_t number) {
+    if (number < expected.next) {
         counts_.repeats.fetch_add(1, std::memory_order_relaxed);
         return;
     }
-    if (*number > connection.next) counts_.gaps.fetch_add(*number - connection.next, std::memory_order_relaxed);
-    connection.next = *number + 1;
-    ++arrived_[*number];
-    arrived_from_ = std::min(arrived_from_, *number);
-    arrived_to_ = std::max(arrived_to_, *number + 1);
-    const std::int64_t interval = board_.interval_ns.load(std::memory_order_relaxed);
-    if (interval == 0 || *number < board_.measured_from.load(std::memory_order_relaxed)) return;
-    counts_.latency.add(now_ns() - board_.schedule_ns.load(std::memory_order_relaxed) - interval * *number);
+    if (number > expected.next && !expected.from_any && connection.kind != Kind::slow)
+        counts_.gaps.fetch_add(number - expected.next, std::memory_order_relaxed);
+    expected.from_any = false;
+    expected.next = number + 1;
+    if (connection.kind == Kind::slow) ++slow_deliveries_;
+    if (connection.kind != Kind::regular) return;
+    ++deliveries_;
+    Arrivals& arrivals = arrivals_[connection.stream];
+    ++arrivals.counts[number];
+    arrivals.from = std::min(arrivals.from, number);
+    arrivals.to = std::max(arrivals.to, number + 1);
+    const Round& round = board_.round(connection.stream, number);
+    board_.latency(process_, connection.latency_class, round.slot).add(now_ - round.due_ns);
 }
 
-/// What the server says before a Pusher client is subscribed.
+/// What the server says before a Pusher client is subscribed to everything.
 void Subscribers::event(Connection& connection, std::string_view text) {
-    if (text.find("pusher:connection_established") != text.npos) {
-        const std::string channel = channel_name(channel_of(options_, connection.index));
-        say(connection,
-            client_frame(Opcode::text, R"({"event":"pusher:subscribe","data":{"channel":")" + channel + R"("}})"));
-    } else if (text.find("subscription_succeeded") != text.npos) {
+    if (text.find("pusher:connection_established") != text.npos) return subscribe(connection);
+    if (text.find("subscription_succeeded") != text.npos && ++connection.subscribed == 1 + connection.further.size())
         ready(connection);
-    }
+}
+
+void Subscribers::subscribe(Connection& connection) {
+    std::string frames;
+    const auto append = [&frames](std::uint32_t channel) {
+        frames += client_frame(Opcode::text,
+                               R"({"event":"pusher:subscribe","data":{"channel":")" + channel_name(channel) + R"("}})");
+    };
+    append(connection.expected.channel);
+    for (const Expected& further : connection.further) append(further.channel);
+    say(connection, frames);
 }
 
 /// Small requests into an empty socket buffer: either taken whole, or the connection is broken.
@@ -217,15 +292,19 @@ void Subscribers::post_arrivals() {
     if (bytes_ == 0) return;
     counts_.bytes.fetch_add(bytes_, std::memory_order_relaxed);
     counts_.deliveries.fetch_add(deliveries_, std::memory_order_relaxed);
-    bytes_ = deliveries_ = 0;
+    counts_.slow_deliveries.fetch_add(slow_deliveries_, std::memory_order_relaxed);
+    bytes_ = deliveries_ = slow_deliveries_ = 0;
     const std::int64_t now = now_ns();
-    for (std::uint32_t n = arrived_from_; n < arrived_to_; ++n) {
-        if (arrived_[n] == 0) continue;
-        board_.arrived(n, arrived_[n], now);
-        arrived_[n] = 0;
+    for (const Stream stream : {kMain, kAside}) {
+        Arrivals& arrivals = arrivals_[stream];
+        for (std::uint32_t n = arrivals.from; n < arrivals.to; ++n) {
+            if (arrivals.counts[n] == 0) continue;
+            board_.arrived(stream, n, arrivals.counts[n], now);
+            arrivals.counts[n] = 0;
+        }
+        arrivals.from = board_.round_count(stream);
+        arrivals.to = 0;
     }
-    arrived_from_ = board_.round_count();
-    arrived_to_ = 0;
 }
 
 }  // namespace spillway::load

@@ -43,27 +43,29 @@ std::optional<Frame> take_frame(std::string_view& bytes, bool& broken) {
 
 std::string client_frame(Opcode opcode, std::string_view payload) {
     std::string bytes;
-    bytes.reserve(payload.size() + 8);
+    bytes.reserve(payload.size() + 14);
     bytes.push_back(static_cast<char>(0x80 | static_cast<unsigned>(opcode)));
     if (payload.size() < 126) {
         bytes.push_back(static_cast<char>(0x80 | payload.size()));
     } else {
-        bytes.push_back(static_cast<char>(0x80 | 126));
-        bytes.push_back(static_cast<char>(payload.size() >> 8));
-        bytes.push_back(static_cast<char>(payload.size() & 0xFF));
+        const bool wide = payload.size() > 0xFFFF;
+        bytes.push_back(static_cast<char>(0x80 | (wide ? 127 : 126)));
+        for (int shift = wide ? 56 : 8; shift >= 0; shift -= 8)
+            bytes.push_back(static_cast<char>(payload.size() >> shift & 0xFF));
     }
     bytes.append(4, '\0');
     bytes.append(payload);
     return bytes;
 }
 
-std::string upgrade_request(const Options& options, std::uint32_t channel) {
-    std::string request = "GET ";
-    if (options.protocol == Protocol::feed) {
-        request += "/feed/" + channel_name(channel) + "?key=" + options.app_key;
-    } else {
-        request += "/app/" + options.app_key + "?protocol=7&client=spillway-load&version=1.0";
-    }
+std::string subscriber_path(const Options& options, std::uint32_t channel) {
+    if (!options.path.empty()) return path_for(options.path, channel);
+    if (options.protocol == Protocol::feed) return "/feed/" + channel_name(channel) + "?key=" + options.app_key;
+    return "/app/" + options.app_key + "?protocol=7&client=spillway-load&version=1.0";
+}
+
+std::string upgrade_request(const Options& options, const std::string& path) {
+    std::string request = "GET " + path;
     request += " HTTP/1.1\r\nHost: " + options.host + "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n";
     request += "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ";
     request += kKey;
@@ -94,6 +96,16 @@ std::optional<std::uint32_t> sequence_of(std::string_view message, Protocol prot
     const char* end = message.data() + kSizeMin;
     const auto [stopped, error] = std::from_chars(message.data(), end, number);
     return error == std::errc{} && stopped == end ? std::optional(number) : std::nullopt;
+}
+
+std::optional<std::uint32_t> channel_in(std::string_view message) {
+    constexpr std::string_view kChannel = R"("channel":"load-)";
+    const std::size_t at = message.find(kChannel);
+    if (at == message.npos) return std::nullopt;
+    message.remove_prefix(at + kChannel.size());
+    std::uint32_t number = 0;
+    const auto [stopped, error] = std::from_chars(message.data(), message.data() + message.size(), number);
+    return error == std::errc{} ? std::optional(number) : std::nullopt;
 }
 
 }  // namespace spillway::load

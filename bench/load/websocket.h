@@ -27,13 +27,19 @@ struct Frame {
 /// A frame as a client sends it, masked with zeros (which costs nothing and is allowed to a test client).
 [[nodiscard]] std::string client_frame(Opcode opcode, std::string_view payload);
 
-/// The request that makes a connection a subscriber of a channel (Feed) or a Pusher client.
-[[nodiscard]] std::string upgrade_request(const Options& options, std::uint32_t channel);
+/// A request to become a WebSocket at this path and query.
+[[nodiscard]] std::string upgrade_request(const Options& options, const std::string& path);
+
+/// Where a subscriber of the channel goes: Feed, Pusher, or the other server's path.
+[[nodiscard]] std::string subscriber_path(const Options& options, std::uint32_t channel);
 
 /// Takes the answer to it: 101, another status, or nothing while it is incomplete. -1: not an answer at all.
 [[nodiscard]] std::optional<int> take_upgrade_answer(std::string_view& bytes);
 
 /// The sequence number of a message: ten digits where its data begins. Nothing: it has none.
 [[nodiscard]] std::optional<std::uint32_t> sequence_of(std::string_view message, Protocol protocol);
+
+/// The number of the channel that a Pusher message names. Nothing: it is none of ours.
+[[nodiscard]] std::optional<std::uint32_t> channel_in(std::string_view message);
 
 }  // namespace spillway::load
