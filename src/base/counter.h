@@ -107,6 +107,15 @@ public:
         return *this;
     }
 
+    HistogramSum& add(const HistogramSum& other) noexcept {
+        for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];
+        count_ += other.count_;
+        sum_ns_ += other.sum_ns_;
+        max_ns_ = std::max(max_ns_, other.max_ns_);
+        min_ns_ = std::min(min_ns_, other.min_ns_);
+        return *this;
+    }
+
     /// Takes away what was there at an earlier asking, so that the quantiles are those of the time between. min() and
     /// max() stay those of the whole time.
     HistogramSum& subtract(const HistogramSum& earlier) noexcept {

@@ -66,9 +66,31 @@ public:
         for (const auto& [key, channel] : by_key_) f(*channel);
     }
 
+    /// f(const HomeChannel&) for the channels at the next `most` places from `place` on (0: the first). Returns the place to go
+    /// on from, 0 when the round is over. A channel that stays is met at least once per round; one that comes or goes, perhaps.
+    template <class F>
+    std::size_t for_some(std::size_t place, std::size_t most, F&& f) const {
+        for (std::size_t core = 0; core < by_local_.size(); ++core) {
+            const auto& slots = by_local_[core];
+            for (; place < slots.size(); ++place, --most) {
+                if (most == 0) return place_of(core, place);
+                const HomeChannel* channel = slots[place];
+                if (channel != nullptr && channel->shares.front().core == core) f(*channel);
+            }
+            place -= slots.size();
+        }
+        return 0;
+    }
+
     void check_invariants() const;
 
 private:
+    /// Places are counted through the cores' slots in order.
+    [[nodiscard]] std::size_t place_of(std::size_t core, std::size_t slot) const {
+        for (std::size_t i = 0; i < core; ++i) slot += by_local_[i].size();
+        return slot;
+    }
+
     std::unordered_map<ChannelKey, std::unique_ptr<HomeChannel>, ChannelKeyHash> by_key_;
     std::vector<std::vector<HomeChannel*>> by_local_;  // [core][local slot]
 };

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -31,8 +32,13 @@ class HttpExchange;
 enum class ClientState : std::uint8_t { open, closing, lingering, dead };
 
 /// What speaks on the connection. `http` is every connection before its upgrade, and API connections for good.
-enum class ClientKind : std::uint8_t { http, ops, pusher, feed, publisher, echo };
-inline constexpr std::size_t kClientKinds = 6;
+enum class ClientKind : std::uint8_t { http, ops, pusher, feed, publisher, echo, dashboard };
+inline constexpr std::size_t kClientKinds = 7;
+[[nodiscard]] constexpr std::string_view to_string(ClientKind kind) {
+    constexpr std::string_view names[kClientKinds] = {"http",      "ops",  "pusher",   "feed",
+                                                      "publisher", "echo", "dashboard"};
+    return names[static_cast<std::size_t>(kind)];
+}
 
 /// One channel in a client's list. `index` is its place among the channel's subscribers, or kPending.
 struct Subscription {
@@ -121,6 +127,10 @@ static_assert(sizeof(Client) <= 192);
 }
 [[nodiscard]] constexpr bool is_websocket(ClientKind kind) {
     return kind != ClientKind::http && kind != ClientKind::ops;
+}
+/// Counted by the limits of clients; viewers of the dashboard are not.
+[[nodiscard]] constexpr bool counts_as_client(ClientKind kind) {
+    return is_websocket(kind) && kind != ClientKind::dashboard;
 }
 
 }  // namespace spillway::server

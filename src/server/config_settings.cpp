@@ -112,6 +112,13 @@ Applied log_format(Config& config, std::string_view text) {
     return {};
 }
 
+Applied dashboard_token(Config& config, std::string_view text) {
+    constexpr std::size_t kTokenMin = 16;
+    if (text.size() < kTokenMin) return fail(concat("the dashboard's token has at least ", kTokenMin, " characters"));
+    config.dashboard_token = text;
+    return {};
+}
+
 Applied max_clients(Config& config, std::string_view text) {
     if (Applied applied = count(config.max_clients, text); !applied) return applied;
     config.max_clients_derived = false;
@@ -138,6 +145,9 @@ constexpr Setting kServerSettings[] = {
      fixed<&Config::metrics_host>},
     {"metrics-port", "PORT", "9601", "port for health, metrics and statistics",
      [](ConfigDraft& d, std::string_view v) { return port(d.config.metrics_port, v); }, fixed<&Config::metrics_port>},
+    {"dashboard-token", "TOKEN", "none",
+     "what the dashboard wants to be shown; needed where the metrics port is not on loopback",
+     [](ConfigDraft& d, std::string_view v) { return dashboard_token(d.config, v); }},
     {"cores", "N|LIST", "all available", "how many cores to use, or which CPUs (0,2,4; a single one: 3,)",
      [](ConfigDraft& d, std::string_view v) { return cores(d.config, v); }, fixed<&Config::cores, &Config::cpus>},
     {"client-events", "", "on for the development app alone", "apps that do not say accept client events",

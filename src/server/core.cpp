@@ -55,9 +55,11 @@ Core::Core(const CoreSetup& setup)
       pusher(*this),
       publishing(*this),
       review(*this),
-      drain(*this) {
+      drain(*this),
+      dashboard(*this) {
     listeners_[0] = setup.listener;
     listeners_[1] = setup.ops_listener;
+    if (setup.ops_listener >= 0) dashboard.begin();
     note_turn();
 }
 
@@ -95,6 +97,7 @@ base::Duration Core::turn() {
     drain.step();
     review.step();
     http.step();
+    dashboard.step();
     // 3. Other cores, and this one's messages to itself: joins, publications, broadcasts, until nothing comes any more.
     home.resume();
     busy |= drain_mesh();
@@ -205,6 +208,8 @@ void Core::receive(CoreId from, const Envelope& envelope) {
                    [&](const Returns& e) { blocks.accept_returns(e.list); },
                    [&](const Reload& e) { take_over(*e.snapshot); },
                    [&](const Reloaded&) {},
+                   [&](const SurveyAsked&) { dashboard.asked(from); },
+                   [&](const Surveyed& e) { dashboard.surveyed(from, e); },
                    [&](const Signal& e) {
                        switch (e.what) {
                            case Signal::What::drain: drain.begin(); break;

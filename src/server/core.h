@@ -26,6 +26,7 @@
 #include "server/api_calls.h"
 #include "server/app_table.h"
 #include "server/client.h"
+#include "server/dashboard.h"
 #include "server/drain.h"
 #include "server/fanout.h"
 #include "server/home.h"
@@ -125,6 +126,7 @@ public:
     PublisherFront publishing;  // what publisher WebSockets say
     Review review;              // clients looked at again after a reload
     Drain drain;                // the orderly end
+    Dashboard dashboard;        // what people look at
 
     /// The live client of a packed id, or nullptr if that life is over.
     [[nodiscard]] Client* find(std::uint64_t packed) {

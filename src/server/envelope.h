@@ -20,6 +20,7 @@
 namespace spillway::server {
 
 struct Snapshot;
+struct SurveyBlock;
 
 /// A channel's name on its way to the home core.
 struct NameBlock : pubsub::Block {
@@ -117,14 +118,19 @@ struct Reload {
 };
 /// Core -> control thread: the settings before are not used here any more.
 struct Reloaded {};
+/// The core of the metrics port -> core: what is there to be told? And the answer.
+struct SurveyAsked {};
+struct Surveyed {
+    SurveyBlock* block = nullptr;
+};
 /// Between the control thread and the cores.
 struct Signal {
     enum class What : std::uint8_t { drain, force, stop, drained };
     What what = What::drain;
 };
 
-using Envelope =
-    std::variant<Join, Leave, Joined, Publish, Sequenced, Credit, Broadcast, Returns, Reload, Reloaded, Signal>;
+using Envelope = std::variant<Join, Leave, Joined, Publish, Sequenced, Credit, Broadcast, Returns, SurveyAsked,
+                              Surveyed, Reload, Reloaded, Signal>;
 static_assert(std::is_trivially_copyable_v<Envelope> && sizeof(Envelope) <= 48);
 
 }  // namespace spillway::server

@@ -424,6 +424,7 @@ void HttpFront::flushed(Client& client) {
 // ---- the metrics port
 
 void HttpFront::handle_ops(Client& client, const http::Request& request) {
+    if (core_.dashboard.handle(client, request)) return;
     if (!is_get(request)) {
         const http::Header allow[] = {{"Allow", "GET, HEAD"}};
         respond_text(client, 405, "Only GET and HEAD are served here.", allow);
@@ -440,7 +441,7 @@ void HttpFront::handle_ops(Client& client, const http::Request& request) {
     } else if (request.path == "/stats") {
         respond_json(client, 200, core_.ops.stats_json(core_.now));
     } else {
-        respond_text(client, request.path == "/" ? 200 : 404, "Spillway: /healthz /readyz /metrics /stats");
+        respond_text(client, 404, "Spillway serves /healthz /readyz /metrics /stats here, and its dashboard at /.");
     }
 }
 

@@ -257,7 +257,7 @@ void Lifecycle::leave_service(Client& client, const Closing& closing) {
     client.stale = false;
     core_.membership.leave_all(client);
     if (client.has_app) core_.quotas.per_app[client.app].leave();
-    if (is_websocket(client.kind)) core_.quotas.clients.leave();
+    if (counts_as_client(client.kind)) core_.quotas.clients.leave();
     client.has_app = false;
 }
 

@@ -20,8 +20,6 @@ using std::chrono::milliseconds;
 /// A core that has not turned for so long is stuck: idle ones turn twice a second.
 constexpr std::uint64_t kStuckMs = 5000;
 
-constexpr std::string_view kKindNames[kClientKinds] = {"http", "ops", "pusher", "feed", "publisher", "echo"};
-
 std::uint64_t sum(const std::vector<const Stats*>& cores, const std::function<std::uint64_t(const Stats&)>& value) {
     std::uint64_t total = 0;
     for (const Stats* s : cores) total += value(*s);
@@ -183,7 +181,8 @@ std::string Ops::metrics_text() const {
     append(out, "spillway_build_info{version=\"", version_, "\"} 1\n");
     head(out, "clients", "Open WebSocket connections by what they speak.", "gauge");
     for (std::size_t k = kFirstWebSocket; k < kClientKinds; ++k)
-        append(out, "spillway_clients{kind=\"", kKindNames[k], "\"} ", open_connections(cores_, k), "\n");
+        append(out, "spillway_clients{kind=\"", to_string(static_cast<ClientKind>(k)), "\"} ",
+               open_connections(cores_, k), "\n");
     head(out, "http_connections", "Open HTTP connections by port.", "gauge");
     append(out, "spillway_http_connections{port=\"main\"} ", open_connections(cores_, 0), "\n",
            "spillway_http_connections{port=\"metrics\"} ", open_connections(cores_, 1), "\n");
@@ -216,7 +215,8 @@ std::string Ops::stats_json(base::Instant now) const {
            std::chrono::duration_cast<std::chrono::seconds>(now - started_).count(), R"(,"cores":)", cores_.size(),
            R"(,"development_app":)", config().development_app ? "true" : "false", R"(,"clients":{)");
     for (std::size_t k = kFirstWebSocket; k < kClientKinds; ++k)
-        append(out, k == kFirstWebSocket ? "\"" : ",\"", kKindNames[k], "\":", open_connections(cores_, k));
+        append(out, k == kFirstWebSocket ? "\"" : ",\"", to_string(static_cast<ClientKind>(k)),
+               "\":", open_connections(cores_, k));
     append(out, R"(},"http_connections":{"main":)", open_connections(cores_, 0), R"(,"metrics":)",
            open_connections(cores_, 1), R"(},"max_clients":)", config().max_clients);
     for (const SimpleGauge& g : kGauges) append(out, ",\"", g.name, "\":", sum_gauge(cores_, g.gauge));
@@ -240,7 +240,7 @@ std::string Ops::stats_json(base::Instant now) const {
         append(out, ",\"", name, "\":");
         append_seconds(out, value);
     }
-    out += "}}\n";
+    out += "}}";
     return out;
 }
 

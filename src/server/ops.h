@@ -26,7 +26,11 @@ public:
 
     /// Before the cores run.
     void watch(const Stats& stats) { cores_.push_back(&stats); }
+    [[nodiscard]] const std::vector<const Stats*>& cores() const { return cores_; }
     void set_started(base::Instant when) { started_ = when; }
+    /// The main port as it was opened (0 became some port). Before the cores run.
+    void set_port(std::uint16_t port) { port_ = port; }
+    [[nodiscard]] std::uint16_t port() const { return port_; }
     /// Any thread.
     void set_draining() { draining_.store(true, std::memory_order_relaxed); }
     /// Before the cores take it over; the one before stays until they have.
@@ -54,6 +58,7 @@ private:
     const Quotas& quotas_;
     std::string version_;
     std::vector<const Stats*> cores_;
+    std::uint16_t port_ = 0;
     base::Instant started_{};
     std::atomic<bool> draining_{false};
     std::atomic<std::uint64_t> reloads_taken_{0};

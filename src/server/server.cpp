@@ -118,6 +118,7 @@ base::Result<void> open_ports(Running& running, std::size_t cores) {
     if (!main) return base::fail(main.error());
     auto metrics = io::open_listeners(config.metrics_host, config.metrics_port, 1);
     if (!metrics) return base::fail(concat(metrics.error(), " (metrics port: --metrics-port chooses another)"));
+    running.ops.set_port(main->port);
     running.main = std::move(*main);
     running.metrics = std::move(*metrics);
     return {};

@@ -104,7 +104,8 @@ void WsFront::message(Client& client, ws::Opcode opcode, std::span<const std::by
             core_.sender.stream(client, frame);
             break;
         }
-        case ClientKind::feed:  // a feed only listens; what its client says is nobody's
+        case ClientKind::feed:  // feeds and viewers only listen; what they say is nobody's
+        case ClientKind::dashboard:
         case ClientKind::http:
         case ClientKind::ops: break;
     }

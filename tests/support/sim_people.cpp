@@ -268,7 +268,7 @@ void SimPublisher::batch(const std::vector<Event>& events) {
 void SimPublisher::ask_figures(Seeded& dice) {
     constexpr std::string_view kPaths[] = {"/healthz", "/readyz", "/metrics", "/stats", "/"};
     waiting_.emplace_back();
-    out_.append("GET ").append(kPaths[dice.below(5)]).append(" HTTP/1.1\r\nHost: s\r\n\r\n");
+    out_.append("GET ").append(kPaths[dice.below(5)]).append(" HTTP/1.1\r\nHost: localhost\r\n\r\n");
 }
 
 void SimPublisher::misbehave(Seeded& dice) {
@@ -278,7 +278,7 @@ void SimPublisher::misbehave(Seeded& dice) {
         case 0: post("events", "{\"name\":\"event\"}"); break;
         case 1: post("events", "not JSON"); break;
         case 2: out_ += "POST /apps/app/events?auth_key=key HTTP/1.1\r\nHost: s\r\nContent-Length: 2\r\n\r\n{}"; break;
-        default: out_ += "GET /nowhere HTTP/1.1\r\nHost: s\r\n\r\n"; break;
+        default: out_ += "GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n"; break;
     }
 }
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <map>
 #include <random>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -180,4 +181,22 @@ TEST_CASE("home channels agree with a table of subscribers over random joins and
         CHECK(channel.subscribers() == model.at(channel.name).total());
     });
     CHECK(seen == home.size());
+}
+
+TEST_CASE("a round over the channels in small steps meets each of them once", "[pubsub][home_channels]") {
+    HomeChannels home(2);
+    std::multiset<std::string> all;
+    for (std::uint32_t i = 0; i < 50; ++i) {
+        all.insert(base::concat("c", i));
+        if (i % 3 != 1) join_named(home, 0, {i, 1}, base::concat("c", i));
+        if (i % 3 != 0) join_named(home, 1, {i, 1}, base::concat("c", i));  // some are on both cores
+    }
+    const std::size_t most = GENERATE(1, 7, 49, 50, 51, 1000);
+    std::multiset<std::string> met;
+    std::size_t place = 0;
+    do {
+        place = home.for_some(place, most, [&](const HomeChannel& channel) { met.insert(channel.name); });
+    } while (place != 0);
+    CHECK(met == all);
+    CHECK(HomeChannels(1).for_some(0, 10, [](const HomeChannel&) { FAIL("there is none"); }) == 0);
 }

@@ -317,6 +317,7 @@ TEST_CASE("every setting of the table is taken as flag, variable and key alike",
         if (s.operand == "PORT") return "1234";
         if (s.operand == "TIME") return "7s";
         if (s.operand == "SIZE") return "12KiB";
+        if (s.operand == "TOKEN") return "sixteen-or-more-of-it";
         if (s.operand == "PATH") return "/x";
         if (s.operand == "POLICY") return "disconnect";
         if (s.operand == "LEVEL") return "error";
