@@ -59,6 +59,10 @@ struct Config {
 
     std::uint64_t max_clients = 0;    // 0 = none of our own
     bool max_clients_derived = true;  // true: derive from the descriptor limit at start
+    std::uint64_t max_handshakes = 16'384;
+    std::uint64_t max_api_connections = 0;
+    bool max_api_connections_derived = true;
+    std::uint64_t max_connections = 0;  // what the descriptor limit allows, found at start; 0 = not known
 
     std::uint64_t queue_messages = 1024;
     std::uint64_t queue_bytes = 1 * kMiB;

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "base/clock.h"
 #include "io/completion.h"
@@ -91,6 +92,11 @@ public:
     /// shutdown(2) with SHUT_WR or SHUT_RDWR: armed receives end by themselves after the latter.
     virtual void shutdown(int fd, int how) = 0;
     virtual void close(int fd) = 0;
+    /// Sends an accepted connection `answer` as far as it goes, without waiting, and closes it.
+    virtual void refuse(int fd, std::string_view /*answer*/) { close(fd); }
+    /// For when descriptors have run out: takes up to `most` connections that wait on a listener, one after the other with
+    /// the one descriptor that is kept for this, and refuses each. Returns how many.
+    virtual unsigned refuse_waiting(int /*listener*/, std::string_view /*answer*/, unsigned /*most*/) { return 0; }
 
     /// Ends a present or the next wait() of the owner. Any thread; cheap only when the owner sleeps, so callers ask first.
     virtual void wake() = 0;

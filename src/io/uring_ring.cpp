@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "io/uring_ring.h"
 
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sanitizer/asan_interface.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
@@ -74,6 +76,20 @@ std::uint64_t total_bytes(const msghdr& message) {
     return bytes;
 }
 
+Descriptor open_spare() { return Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+
+bool has_waiting(int listener) {
+    pollfd look{.fd = listener, .events = POLLIN, .revents = 0};
+    return ::poll(&look, 1, 0) == 1 && (look.revents & POLLIN) != 0;
+}
+
+/// Takes what has come, so that the close does not reset the connection before its answer is read.
+void discard_input(int fd) {
+    char bytes[4096];
+    for (int pieces = 0; pieces < 16 && ::recv(fd, bytes, sizeof bytes, MSG_DONTWAIT) > 0; ++pieces) {
+    }
+}
+
 }  // namespace
 
 std::uint64_t ring_locked_bytes(const UringOptions& options) {
@@ -95,6 +111,7 @@ base::Result<std::unique_ptr<UringRing>> UringRing::create(const UringOptions& o
     if (error == 0) {
         ring->wake_fd_.reset(::eventfd(0, EFD_CLOEXEC));  // blocking: a non-blocking one would fail the READ, not wait
         if (!ring->wake_fd_) error = errno;
+        ring->spare_ = open_spare();
     }
     if (error != 0) return base::fail(explain(error, setup_context(ring_locked_bytes(options))));
     return ring;
@@ -417,6 +434,27 @@ std::uint64_t UringRing::unsent_bytes(int fd) const {
 void UringRing::shutdown(int fd, int how) { static_cast<void>(::shutdown(fd, how)); }  // fails only where it is done
 
 void UringRing::close(int fd) { static_cast<void>(::close(fd)); }
+
+void UringRing::refuse(int fd, std::string_view answer) {
+    discard_input(fd);
+    static_cast<void>(::send(fd, answer.data(), answer.size(), MSG_DONTWAIT | MSG_NOSIGNAL));
+    static_cast<void>(::shutdown(fd, SHUT_WR));
+    discard_input(fd);
+    close(fd);
+}
+
+unsigned UringRing::refuse_waiting(int listener, std::string_view answer, unsigned most) {
+    unsigned refused = 0;
+    while (refused < most && has_waiting(listener)) {
+        spare_.reset();
+        const int fd = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+        if (fd < 0) break;  // another thread took the place
+        refuse(fd, answer);
+        ++refused;
+    }
+    if (!spare_) spare_ = open_spare();
+    return refused;
+}
 
 void UringRing::wake() {
     const std::uint64_t one = 1;

@@ -70,6 +70,8 @@ public:
     [[nodiscard]] std::uint64_t unsent_bytes(int fd) const override;
     void shutdown(int fd, int how) override;
     void close(int fd) override;
+    void refuse(int fd, std::string_view answer) override;
+    unsigned refuse_waiting(int listener, std::string_view answer, unsigned most) override;
     void wake() override;
     [[nodiscard]] RingFigures figures() const override { return figures_; }
 
@@ -103,6 +105,7 @@ private:
     unsigned enter_flags_ = 0;
     unsigned wait_flags_ = 0;
     Descriptor wake_fd_;
+    Descriptor spare_;  // held so that it can be let go when there is no other; the owner's thread only
 
     // The owner's thread only.
     std::uint32_t buffers_free_ = 0;

@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "io/ring.h"
 #include "protocol/rate_limit.h"
+#include "server/quotas.h"
 #include "ws/session.h"
 
 namespace spillway::server {
@@ -114,7 +115,10 @@ struct alignas(64) Client {
     std::uint16_t answers_due = 0;  // publisher: every so many messages are acknowledged, 0 = none
     std::uint16_t close_code = 0;
     CloseReason close_reason = CloseReason::finished;
-    bool stale = false;  // its ping has been unanswered for too long for comfort
+    Seat seat = Seat::none;
+    bool main_port = false;    // counted among the connections of the main port
+    bool turned_away = false;  // refused before it said anything: one of those few
+    bool stale = false;        // its ping has been unanswered for too long for comfort
     [[nodiscard]] std::uint32_t slot() const { return static_cast<std::uint32_t>(id); }
     [[nodiscard]] std::uint32_t generation() const {
         return static_cast<std::uint32_t>(id >> 32) & ClientId::kGenerationMask;

@@ -133,6 +133,12 @@ bool fixed(Config& next, const Config& running) {
     return differs;
 }
 
+Applied max_api_connections(Config& config, std::string_view text) {
+    if (Applied applied = count(config.max_api_connections, text); !applied) return applied;
+    config.max_api_connections_derived = false;
+    return {};
+}
+
 // ---- the tables -----------------------------------------------------------------------------------------------------
 
 constexpr Setting kServerSettings[] = {
@@ -156,6 +162,11 @@ constexpr Setting kServerSettings[] = {
      [](ConfigDraft& d, std::string_view v) { return keep(d.config.path_prefix, parse_path(v)); }},
     {"max-clients", "N", "what the descriptor limit allows", "clients in all; 0 sets no limit",
      [](ConfigDraft& d, std::string_view v) { return max_clients(d.config, v); }},
+    {"max-handshakes", "N", "16384", "connections whose first request has not come; 0 sets no limit",
+     [](ConfigDraft& d, std::string_view v) { return count(d.config.max_handshakes, v); }},
+    {"max-api-connections", "N", "a tenth of the descriptors, at most 1024",
+     "connections of the HTTP API; 0 sets no limit",
+     [](ConfigDraft& d, std::string_view v) { return max_api_connections(d.config, v); }},
     {"queue-messages", "N", "1024", "messages that may wait for one client",
      [](ConfigDraft& d, std::string_view v) { return count(d.config.queue_messages, v, 1, 1'048'576); }},
     {"queue-bytes", "SIZE", "1MiB", "bytes that may wait for one client",

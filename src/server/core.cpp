@@ -146,6 +146,8 @@ base::Duration Core::may_rest(bool busy) {
     base::Duration rest = kRestMax;
     if (const auto due = timers.next_due())
         rest = std::min(rest, std::max(*due - clock.now(), base::Duration(milliseconds{1})));
+    if (const auto due = life.accept_due())
+        rest = std::min(rest, std::max(*due - clock.now(), base::Duration(milliseconds{1})));
     if (port.outbox_waiting() || home.waiting() || life.paused() != 0 || life.retrying())
         rest = std::min<base::Duration>(rest, kRestWhileBlocked);
     if (drain.active()) rest = std::min<base::Duration>(rest, kRestWhileDraining);

@@ -137,6 +137,12 @@ void HttpFront::handle(Client& client) {
         handle_ops(client, request);
         return;
     }
+    if (!request.upgrade && !settle_as_api(client)) {
+        core_.stats.count_refusal(Refusal::max_api_connections);
+        end_with_reply(client);
+        respond_text(client, 503, "The API has all the connections it may have.", kRetryAfter);
+        return;
+    }
     std::string_view path = request.path;
     const std::string_view prefix = core_.config.path_prefix;
     if (!prefix.empty()) {
@@ -238,7 +244,7 @@ bool HttpFront::origin_passes(Client& client, const http::Request& request, AppI
 }
 
 bool HttpFront::enter(Client& client, ClientKind kind) {
-    if (core_.drain.active() || !core_.quotas.clients.enter(core_.config.max_clients)) {
+    if (core_.drain.active() || !core_.life.take_seat(client, Seat::client)) {
         core_.stats.count_refusal(core_.drain.active() ? Refusal::draining : Refusal::max_clients);
         end_with_reply(client);
         respond_text(
@@ -251,6 +257,10 @@ bool HttpFront::enter(Client& client, ClientKind kind) {
     client.kind = kind;
     core_.stats.clients[static_cast<std::size_t>(kind)].add();
     return true;
+}
+
+bool HttpFront::settle_as_api(Client& client) {
+    return client.seat != Seat::handshake || core_.life.take_seat(client, Seat::api);
 }
 
 void HttpFront::upgrade_pusher(Client& client, const http::Request& request, std::string_view key) {
@@ -368,6 +378,8 @@ void HttpFront::put_answer(Client& client, Reply& reply, int status, std::string
     core_.stats.count_http(reply.endpoint, status);
     const bool last = &reply == &exchange.replies.back();
     if (last && client.input_over && client.held_input == nullptr) reply.keep_alive = false;
+    // An upgrade that was refused: it may go on only with a seat that it can keep.
+    if (reply.keep_alive && !settle_as_api(client)) reply.keep_alive = false;
     headers_.assign(headers.begin(), headers.end());
     if (!reply.allow_origin.empty()) {
         headers_.push_back({"Access-Control-Allow-Origin", reply.allow_origin});

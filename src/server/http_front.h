@@ -96,6 +96,8 @@ public:
     [[nodiscard]] bool check_upgrade(Client& client, const http::Request& request);
     /// There is room for one more client, which the connection becomes; if not, it is refused here.
     [[nodiscard]] bool enter(Client& client, ClientKind kind);
+    /// The connection stays with HTTP: it takes a seat among those of the API.
+    [[nodiscard]] bool settle_as_api(Client& client);
 
     /// The request at hand cannot be served yet: nothing behind it is looked at until it is.
     void put_off(Client& client, HttpExchange::Wait wait);

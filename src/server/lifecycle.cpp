@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "base/assert.h"
 #include "base/log.h"
@@ -23,6 +24,12 @@ using std::chrono::milliseconds;
 constexpr milliseconds kLinger{2000};
 /// After EMFILE and kin: not at once, the condition rarely ends within microseconds.
 constexpr milliseconds kAcceptRetry{100};
+/// Connections that are refused before they said anything and have not read it yet, per core; others are just cut.
+constexpr std::size_t kTurnedAwayMax = 256;
+/// Answered with the spare descriptor before the loop goes on with other work.
+constexpr unsigned kRefusedAtOnce = 64;
+constexpr std::string_view kNoRoom =
+    "HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 /// Slots that one sweep looks at: a hundredth, so that with ten sweeps a second nobody is overlooked for more than ten.
 constexpr std::uint32_t kSweepMin = 16;
 constexpr std::uint32_t kSweepShare = 100;
@@ -52,9 +59,34 @@ void Lifecycle::stop_accepting() {
 
 void Lifecycle::rearm_accepts() {
     for (std::uint32_t which = 0; which < kListeners; ++which) {
-        if (accept_wanted_[which] && !accept_armed_[which] && core_.now >= accept_retry_[which])
+        if (!accept_wanted_[which] || accept_armed_[which] || core_.now < accept_retry_[which]) continue;
+        if (which == 0 && crowded()) {
+            refuse_waiting();
+        } else {
             arm_accept(listener_[which], which);
+        }
     }
+}
+
+std::optional<base::Instant> Lifecycle::accept_due() const {
+    std::optional<base::Instant> due;
+    for (std::uint32_t which = 0; which < kListeners; ++which)
+        if (accept_wanted_[which] && !accept_armed_[which])
+            due = due ? std::min(*due, accept_retry_[which]) : accept_retry_[which];
+    return due;
+}
+
+/// So many connections that descriptors would run out, which the process needs for more than connections.
+bool Lifecycle::crowded() const {
+    const std::uint64_t most = core_.config.max_connections;
+    return most != 0 && core_.quotas.connections.count() >= most;
+}
+
+/// Nobody hangs in the backlog while descriptors are short: whoever waits there is told so.
+void Lifecycle::refuse_waiting() {
+    core_.stats.refused[static_cast<std::size_t>(Refusal::descriptors)].add(
+        core_.ring.refuse_waiting(listener_[0], kNoRoom, kRefusedAtOnce));
+    accept_retry_[0] = core_.now + kAcceptRetry;
 }
 
 void Lifecycle::accepted(const io::Completion& done) {
@@ -66,28 +98,83 @@ void Lifecycle::accepted(const io::Completion& done) {
     }
     if (done.result < 0) {
         if (done.result == -ECANCELED) return;
-        if (done.result == -EMFILE || done.result == -ENFILE) core_.stats.count_refusal(Refusal::descriptors);
         accept_retry_[which] = core_.now + kAcceptRetry;
+        if (which == 0 && accept_wanted_[0] && (done.result == -EMFILE || done.result == -ENFILE)) {
+            core_.stats.accept_pauses.add();
+            refuse_waiting();
+        }
         return;
     }
-    const int fd = done.result;
     const bool ops = which == 1;
+    if (ops || core_.quotas.connections.enter(core_.config.max_connections)) {
+        admit(done.result, ops ? ClientKind::ops : ClientKind::http);
+    } else {
+        core_.stats.count_refusal(Refusal::descriptors);
+        core_.ring.refuse(done.result, kNoRoom);
+    }
+    if (!ops && accept_armed_[0] && accept_wanted_[0] && crowded()) {
+        core_.stats.accept_pauses.add();
+        core_.ring.cancel({io::Op::accept, 1, 0});
+    }
+}
+
+void Lifecycle::admit(int fd, ClientKind kind) {
     const auto slot = core_.clients.acquire();
     if (!slot) {
-        core_.stats.count_refusal(Refusal::max_clients);
-        core_.ring.close(fd);
+        core_.stats.count_refusal(Refusal::descriptors);
+        core_.ring.refuse(fd, kNoRoom);
+        if (kind != ClientKind::ops) core_.quotas.connections.leave();
         return;
     }
     Client& client = core_.clients[*slot];
     client.id = ClientId{*slot, core_.clients.generation(*slot), core_.id}.packed();
     client.fd = fd;
-    client.kind = ops ? ClientKind::ops : ClientKind::http;
+    client.kind = kind;
+    client.main_port = kind != ClientKind::ops;
     client.opened = client.last_received = core_.now;
     core_.ring.configure(fd, core_.config.socket_send_buffer);
     core_.stats.connections.add();
     core_.stats.clients[static_cast<std::size_t>(client.kind)].add();
     update_receive(client);
     watch(client);
+    if (kind != ClientKind::ops && !take_seat(client, Seat::handshake)) turn_away(client, Refusal::max_handshakes);
+}
+
+// ---- seats
+
+bool Lifecycle::take_seat(Client& client, Seat seat) {
+    Quotas& quotas = core_.quotas;
+    const Config& config = core_.config;
+    const bool taken = seat == Seat::handshake ? quotas.handshakes.enter(config.max_handshakes)
+                       : seat == Seat::api     ? quotas.api.enter(config.max_api_connections)
+                                               : quotas.clients.enter(config.max_clients);
+    if (!taken) return false;
+    leave_seat(client);
+    client.seat = seat;
+    return true;
+}
+
+void Lifecycle::leave_seat(Client& client) {
+    switch (std::exchange(client.seat, Seat::none)) {
+        case Seat::none: break;
+        case Seat::handshake: core_.quotas.handshakes.leave(); break;
+        case Seat::api: core_.quotas.api.leave(); break;
+        case Seat::client: core_.quotas.clients.leave(); break;
+    }
+}
+
+/// Answers before the request has come, so that not even reading it costs anything. Only so many may take their time to
+/// read it: they hold descriptors.
+void Lifecycle::turn_away(Client& client, Refusal reason) {
+    core_.stats.count_refusal(reason);
+    if (turned_away_ >= kTurnedAwayMax) {
+        abort(client, CloseReason::over_capacity);
+        return;
+    }
+    client.turned_away = true;
+    ++turned_away_;
+    core_.sender.stream(client, kNoRoom);
+    close(client, {0, CloseReason::over_capacity, {}, false});
 }
 
 // ---- input
@@ -257,7 +344,7 @@ void Lifecycle::leave_service(Client& client, const Closing& closing) {
     client.stale = false;
     core_.membership.leave_all(client);
     if (client.has_app) core_.quotas.per_app[client.app].leave();
-    if (counts_as_client(client.kind)) core_.quotas.clients.leave();
+    leave_seat(client);
     client.has_app = false;
 }
 
@@ -344,6 +431,8 @@ void Lifecycle::free(Client& client) {
     client.held_input = nullptr;
     core_.timers.cancel(client.slot());
     core_.ring.close(client.fd);
+    if (client.main_port) core_.quotas.connections.leave();
+    if (client.turned_away) --turned_away_;
     core_.clients.release(client.slot());
 }
 

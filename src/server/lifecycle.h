@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -21,6 +22,7 @@
 #include "base/clock.h"
 #include "io/completion.h"
 #include "server/client.h"
+#include "server/stats.h"
 
 namespace spillway::server {
 
@@ -76,6 +78,11 @@ public:
     [[nodiscard]] bool accepting(std::uint32_t which) const { return accept_armed_[which]; }
     [[nodiscard]] std::size_t paused() const { return paused_.size(); }
     void stop_accepting();
+    /// When accepts that ended are armed again; nothing if none has.
+    [[nodiscard]] std::optional<base::Instant> accept_due() const;
+
+    /// Moves the connection to another seat, which it gets only below that seat's limit; it keeps its own if not.
+    [[nodiscard]] bool take_seat(Client& client, Seat seat);
     void check_invariants();
 
 private:
@@ -88,6 +95,11 @@ private:
     void input_ended(Client& client);
     void leave_service(Client& client, const Closing& closing);
     void update_receive(Client& client);
+    void admit(int fd, ClientKind kind);
+    void leave_seat(Client& client);
+    void turn_away(Client& client, Refusal reason);
+    [[nodiscard]] bool crowded() const;
+    void refuse_waiting();
     void free(Client& client);
     [[nodiscard]] base::Instant next_check(const Client& client) const;
     void check_websocket(Client& client);
@@ -101,7 +113,8 @@ private:
     std::vector<std::uint64_t> doomed_;
     std::vector<std::uint64_t> paused_;
     std::vector<std::uint64_t> starved_;
-    std::uint32_t swept_ = 0;  // slot up to which the sweep has come
+    std::size_t turned_away_ = 0;  // connections that are refused and not yet gone
+    std::uint32_t swept_ = 0;      // slot up to which the sweep has come
     struct Retry {
         std::uint64_t client = 0;
         base::Instant due{};

@@ -57,8 +57,9 @@ struct SimpleMetric {
     std::string_view help;
     base::Counter Stats::* counter;
 };
-constexpr std::array<SimpleMetric, 22> kCounters{{
+constexpr std::array<SimpleMetric, 23> kCounters{{
     {"connections_total", "Connections accepted.", &Stats::connections},
+    {"accept_pauses_total", "Times accepting was held up for want of descriptors.", &Stats::accept_pauses},
     {"messages_published_total", "Publications given their place in a channel's order.", &Stats::published},
     {"deliveries_total", "Messages that went whole into the socket of a subscriber.", &Stats::deliveries},
     {"excluded_total", "Deliveries that the publisher asked not to make.", &Stats::excluded},

@@ -57,8 +57,15 @@ private:
     std::array<std::unique_ptr<Chunk>, kChunks> chunks_;
 };
 
+/// What a connection of the main port takes a place among: it begins with its handshake, then becomes one of the API or a
+/// client. Refused ones have none, and are few (Lifecycle::turn_away).
+enum class Seat : std::uint8_t { none, handshake, api, client };
+
 struct Quotas {
     explicit Quotas(std::size_t apps) : per_app(apps) {}
+    Quota connections;  // descriptors of the main port
+    Quota handshakes;
+    Quota api;
     Quota clients;
     PerApp<Quota> per_app;
 };

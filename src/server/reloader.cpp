@@ -29,8 +29,8 @@ void refused(std::string_view reason, Ops& ops) {
 
 }  // namespace
 
-Reloader::Reloader(std::shared_ptr<const Snapshot> first, ConfigSource source, std::uint64_t max_clients_derived)
-    : current_(std::move(first)), source_(std::move(source)), max_clients_derived_(max_clients_derived) {}
+Reloader::Reloader(std::shared_ptr<const Snapshot> first, ConfigSource source, const DescriptorPlan& plan)
+    : current_(std::move(first)), source_(std::move(source)), plan_(plan) {}
 
 void Reloader::reload(MeshPort& port, Quotas& quotas, Ops& ops) {
     if (waiting()) {
@@ -40,7 +40,7 @@ void Reloader::reload(MeshPort& port, Quotas& quotas, Ops& ops) {
     again_ = false;
     LoadOutcome read = source_();
     if (!read.run) return refused(read.text, ops);
-    if (read.config.max_clients_derived) read.config.max_clients = max_clients_derived_;
+    settle(read.config, plan_);
     auto next = succeed(*current_, std::move(read.config));
     if (!next) return refused(next.error(), ops);
     for (const std::string& notice : read.notices) log::info(notice);

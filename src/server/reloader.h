@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "server/config_load.h"
+#include "server/descriptor_plan.h"
 #include "server/mesh.h"
 #include "server/ops.h"
 #include "server/quotas.h"
@@ -27,8 +28,8 @@ using ConfigSource = std::function<LoadOutcome()>;
 
 class Reloader {
 public:
-    /// `max_clients_derived`: for a configuration that leaves max_clients to the descriptor limit.
-    Reloader(std::shared_ptr<const Snapshot> first, ConfigSource source, std::uint64_t max_clients_derived);
+    /// `plan`: for what a configuration leaves to the descriptor limit.
+    Reloader(std::shared_ptr<const Snapshot> first, ConfigSource source, const DescriptorPlan& plan);
 
     /// The settings in force; while waiting() is true, some cores still have the ones before.
     [[nodiscard]] const std::shared_ptr<const Snapshot>& current() const { return current_; }
@@ -51,7 +52,7 @@ private:
     std::shared_ptr<const Snapshot> current_;
     std::shared_ptr<const Snapshot> before_;
     const ConfigSource source_;
-    const std::uint64_t max_clients_derived_;
+    const DescriptorPlan plan_;
     std::vector<Subscriber> subscribers_;
     std::size_t switching_ = 0;  // cores that have not answered
     bool again_ = false;

@@ -22,17 +22,13 @@
 #include "io/uring_ring.h"
 #include "server/control.h"
 #include "server/core.h"
+#include "server/descriptor_plan.h"
 
 namespace spillway::server {
 namespace {
 
 using base::concat;
 namespace log = base::log;
-
-/// Descriptors kept aside: for the process itself, per core (ring, eventfd, listener, spare), and for API connections.
-constexpr std::uint64_t kReserve = 64;
-constexpr std::uint64_t kReservePerCore = 8;
-constexpr std::uint64_t kApiShareMax = 1024;
 
 std::vector<unsigned> available_cpus() {
     cpu_set_t set;
@@ -81,20 +77,14 @@ std::uint64_t raise_descriptor_limit() {
     return std::min<std::uint64_t>(limit.rlim_cur, 16U << 20);
 }
 
-std::uint64_t derived_max_clients(std::uint64_t descriptors, std::size_t cores) {
-    const std::uint64_t fixed = kReserve + kReservePerCore * cores;
-    const std::uint64_t api = std::min(kApiShareMax, descriptors / 10);
-    return descriptors > fixed + api + 1 ? descriptors - fixed - api : 1;
-}
-
 std::string version() { return concat(kVersion, "-", kBuildId); }
 
 /// Everything that lives as long as the server runs.
 struct Running {
-    Running(std::shared_ptr<const Snapshot> first, ConfigSource source, std::uint64_t max_clients_derived,
+    Running(std::shared_ptr<const Snapshot> first, ConfigSource source, const DescriptorPlan& plan,
             std::size_t core_count)
         : settings(*first),
-          reloader(std::move(first), std::move(source), max_clients_derived),
+          reloader(std::move(first), std::move(source), plan),
           quotas(settings.apps.size()),
           mesh(core_count),
           ops(settings.config, quotas, version()) {}
@@ -174,9 +164,13 @@ base::Result<int> serve(Config wanted, ConfigSource source) {
     const auto cpus = choose_cpus(wanted);
     if (!cpus) return base::fail(cpus.error());
     const std::uint64_t descriptors = raise_descriptor_limit();
-    const std::uint64_t max_clients = derived_max_clients(descriptors, cpus->size());
-    if (wanted.max_clients_derived) wanted.max_clients = max_clients;
-    Running running(first_snapshot(std::move(wanted)), std::move(source), max_clients, cpus->size());
+    const DescriptorPlan plan = plan_descriptors(descriptors, cpus->size());
+    settle(wanted, plan);
+    if (wanted.max_clients > plan.connections)
+        log::warn(concat("max-clients is ", wanted.max_clients, ", but a limit of ", descriptors,
+                         " descriptors allows no more than ", plan.connections,
+                         " connections: raise it (ulimit -n, LimitNOFILE= of systemd)"));
+    Running running(first_snapshot(std::move(wanted)), std::move(source), plan, cpus->size());
 
     if (const auto ports = open_ports(running, cpus->size()); !ports) return base::fail(ports.error());
     if (const auto made = make_cores(running, descriptors); !made) return base::fail(made.error());

@@ -29,11 +29,22 @@ inline constexpr std::array<int, 22> kStatuses{101, 200, 204, 400, 401, 403, 404
                                                414, 415, 417, 426, 429, 431, 500, 501, 503, 505, 0};
 
 /// Why a connection or request was refused before it was anybody's.
-enum class Refusal : std::uint8_t { max_clients, app_quota, unknown_app, app_disabled, origin, descriptors, draining };
-inline constexpr std::size_t kRefusals = 7;
+enum class Refusal : std::uint8_t {
+    max_clients,
+    app_quota,
+    unknown_app,
+    app_disabled,
+    origin,
+    descriptors,
+    draining,
+    max_handshakes,
+    max_api_connections,
+};
+inline constexpr std::size_t kRefusals = 9;
 [[nodiscard]] constexpr std::string_view to_string(Refusal r) {
-    constexpr std::string_view names[kRefusals] = {"max_clients", "app_quota",   "unknown_app", "app_disabled",
-                                                   "origin",      "descriptors", "draining"};
+    constexpr std::string_view names[kRefusals] = {"max_clients",  "app_quota",      "unknown_app",
+                                                   "app_disabled", "origin",         "descriptors",
+                                                   "draining",     "max_handshakes", "max_api_connections"};
     return names[static_cast<std::size_t>(r)];
 }
 
@@ -44,7 +55,8 @@ inline constexpr std::array<std::uint16_t, 22> kCloseCodes{0,    1000, 1001, 100
 
 struct alignas(64) Stats {
     std::array<base::Gauge, kClientKinds> clients;
-    base::Counter connections;  // accepted ever
+    base::Counter connections;    // accepted ever
+    base::Counter accept_pauses;  // times accepting was held up for want of descriptors
     base::Gauge subscriptions;
     base::Gauge channels;     // occupied, counted at their home
     base::Counter published;  // publications sequenced here

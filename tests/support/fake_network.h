@@ -99,6 +99,8 @@ public:
     [[nodiscard]] std::uint64_t accepted() const { return accepted_; }
     [[nodiscard]] std::uint64_t closed() const { return closed_; }
 
+    std::size_t descriptors_max = 0;  // connections the process can have; 0 = any number
+
 private:
     struct Entry {
         bool open = false;

@@ -184,6 +184,10 @@ void FakeRing::fire(Operation& operation) {
 
 void FakeRing::fire_accept(Operation& operation) {
     while (!operation.over && network_.has_backlog(operation.fd)) {
+        if (network_.descriptors_max != 0 && network_.open_connections() >= network_.descriptors_max) {
+            post(operation, {.token = operation.token, .result = -EMFILE});
+            return;
+        }
         if (dice_.chance(faults.accept_error)) {
             constexpr int kErrors[] = {EMFILE, ENFILE, ECONNABORTED, ENOMEM};
             post(operation, {.token = operation.token, .result = -kErrors[dice_.below(4)]});
@@ -353,6 +357,22 @@ void FakeRing::shutdown(int fd, int how) {
     sim_check(connection != nullptr, "shuts only descriptors that are open");
     connection->write_shut = true;
     if (how == SHUT_RDWR) connection->read_shut = true;
+}
+
+void FakeRing::refuse(int fd, std::string_view answer) {
+    FakeConnection& connection = *network_.connection(fd);
+    connection.inbound.clear();
+    connection.outbound += answer;
+    network_.close(fd);
+}
+
+unsigned FakeRing::refuse_waiting(int listener, std::string_view answer, unsigned most) {
+    unsigned refused = 0;
+    while (refused < most && network_.has_backlog(listener)) {
+        refuse(network_.accept(listener), answer);
+        ++refused;
+    }
+    return refused;
 }
 
 bool FakeRing::at_rest() const {

@@ -70,6 +70,8 @@ public:
     [[nodiscard]] std::uint64_t unsent_bytes(int fd) const override;
     void shutdown(int fd, int how) override;
     void close(int fd) override { network_.close(fd); }
+    void refuse(int fd, std::string_view answer) override;
+    unsigned refuse_waiting(int listener, std::string_view answer, unsigned most) override;
     void wake() override { woken_ = true; }
     [[nodiscard]] io::RingFigures figures() const override { return figures_; }
 

@@ -341,12 +341,15 @@ void SimPublisher::answered(const HttpAnswer& answer) {
         if (upgraded_) frames_.feed(http_.take_rest());
         return;
     }
-    sim_check(!waiting_.empty() || outdated, "answers only what was asked");
-    if (answer.status == 408) return;
+    // Refused before it asked anything: there were too many.
+    const bool turned_away = answer.status == 503 && answer.body.empty();
+    sim_check(!waiting_.empty() || outdated || turned_away, "answers only what was asked");
+    if (answer.status == 408 || turned_away) return;
     const Request request = std::move(waiting_.front());
     waiting_.pop_front();
     if (request.bad) {
-        sim_check(answer.status >= 400 && answer.status < 500, "refuses bad requests");
+        sim_check((answer.status >= 400 && answer.status < 500) || (answer.status == 503 && !scene_.calm),
+                  "refuses bad requests");
         return;
     }
     sim_check(answer.status == 200 || answer.status == 503 || outdated,

@@ -60,6 +60,9 @@ void draw_trouble(Seeded& dice, SimOptions& o) {
     o.leaps = rate(dice) / 20;
     if (dice.chance(150)) o.config.max_clients = dice.between(2, 6);
     if (dice.chance(100)) o.clients_max = dice.between(2, 6);
+    if (dice.chance(80)) o.config.max_handshakes = dice.between(1, 4);
+    if (dice.chance(80)) o.config.max_api_connections = dice.between(1, 3);
+    if (dice.chance(80)) o.config.max_connections = dice.between(2, 12);
     o.config.drain_timeout = dice.chance(500) ? milliseconds{10'000} : milliseconds{300};
 }
 

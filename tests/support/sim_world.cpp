@@ -389,7 +389,8 @@ void SimWorld::check_rest() {
 }
 
 void SimWorld::check_service() {
-    if (settings_->config.max_clients != 0 ||
+    const Config& config = settings_->config;
+    if (config.max_clients + config.max_api_connections + config.max_connections != 0 || config.max_handshakes < 100 ||
         options_.clients_max < 100) {  // all places may be taken: they must come free
         for (auto& client : clients_)
             if (!client->gone()) client->reset();
@@ -477,7 +478,9 @@ void SimWorld::end() {
 void SimWorld::check_nothing_left() {
     sim_check(network.open_connections() == 0, "closes every descriptor");
     sim_check(network.accepted() == network.closed(), "closes every descriptor once");
-    sim_check(quotas_.clients.count() == 0 && quotas_.per_app[0].count() == 0, "gives every place of the quotas back");
+    for (const server::Quota* quota :
+         {&quotas_.connections, &quotas_.handshakes, &quotas_.api, &quotas_.clients, &quotas_.per_app[0]})
+        sim_check(quota->count() == 0, "gives every place of the quotas back");
     sim_check(sum([](const server::Stats& s) { return s.broadcast_sent.value() - s.broadcast_taken.value(); }) == 0,
               "takes everything out of the mesh");
     for (auto& node : nodes_) {

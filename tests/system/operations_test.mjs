@@ -180,29 +180,6 @@ onCores('--max-clients', { flags: ['--max-clients', '5'] }, (group) => {
   });
 });
 
-onCores('a process out of descriptors', { flags: ['--max-clients', '0'], descriptorLimit: 128 }, (group) => {
-  group('serves those it has, refuses or holds the others, idles, and takes clients again when some left', async (server) => {
-    const reader = await FeedReader.open(server, 'calm');
-    const api = new Api(server, { connections: 1 });
-    await api.publish('calm', 'e', 'before');
-    assert.equal(await reader.text(), 'before');
-    const raws = await Promise.all(Array.from({ length: 300 }, () => RawSocket.connect(server)));
-    for (const raw of raws) raw.write(upgradeHead('/app/app-key?protocol=7'));
-    const answers = raws.map((raw) => raw.response({ ms: 60_000 }).catch(() => null));
-    await within(5000, 'first answer', Promise.any(answers.map((a) => a.then((r) => assert.equal(r?.status, 101)))));
-    await api.publish('calm', 'e', 'while starved');
-    assert.equal(await reader.text(), 'while starved');
-    const cpu = server.cpuSeconds();
-    await new Promise((resolve) => setTimeout(resolve, 500)); // the span over which idling is measured
-    assert.ok(server.cpuSeconds() - cpu < 0.2, `${server.cpuSeconds() - cpu} s of processor time in half a second`);
-    for (const raw of raws) raw.close();
-    const after = await until('a new client is taken', () => FeedReader.open(server, 'calm').catch(() => null));
-    await api.publish('calm', 'e', 'after');
-    assert.equal(await after.text(), 'after');
-    assert.equal(await reader.text(), 'after');
-  });
-});
-
 const quotas = `
 [[app]]
 id = "app-id"
