@@ -19,6 +19,20 @@ namespace spillway {
 
 using Milliseconds = std::chrono::milliseconds;
 
+/// One `[[app.webhook]]`: where events of an app's channels are posted to, and which.
+struct WebhookConfig {
+    std::string url;
+    WebhookEvents events = WebhookEvents::all();
+    std::string channel_prefix;        // of the channels concerned; empty = all
+    bool batch = false;                // several events in one POST
+    std::vector<std::string> headers;  // "Name: value", checked
+    Milliseconds timeout{10'000};      // of one try, from the resolving of the name to the end of the answer
+    bool allow_private_network = false;
+    std::uint64_t queue_events = 10'000;  // that may wait; more are dropped and counted
+
+    friend bool operator==(const WebhookConfig&, const WebhookConfig&) = default;
+};
+
 /// One `[[app]]`: who may connect with which key, and its limits. 0 means unlimited where not said otherwise.
 struct AppConfig {
     std::string id;
@@ -39,6 +53,7 @@ struct AppConfig {
     bool strict_protocol = false;
     bool has_overflow = false;  // false: the server's policy
     OverflowPolicy overflow = OverflowPolicy::drop_newest;
+    std::vector<WebhookConfig> webhooks;
     WebhookEvents webhook_events;  // those that some webhook of the app needs to see; empty without webhooks
 };
 

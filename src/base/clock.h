@@ -21,6 +21,8 @@ public:
     [[nodiscard]] virtual Instant now() const = 0;
     /// Wall-clock seconds since the Unix epoch; may step. For signatures and timestamps shown to others only.
     [[nodiscard]] virtual std::int64_t unix_seconds() const = 0;
+    /// The same in milliseconds, as exact as the clock is.
+    [[nodiscard]] virtual std::int64_t unix_milliseconds() const { return unix_seconds() * 1000; }
 };
 
 /// The machine's own clocks.
@@ -30,6 +32,10 @@ public:
     [[nodiscard]] std::int64_t unix_seconds() const override {
         using namespace std::chrono;
         return duration_cast<seconds>(system_clock::now().time_since_epoch()).count();
+    }
+    [[nodiscard]] std::int64_t unix_milliseconds() const override {
+        using namespace std::chrono;
+        return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
     }
 };
 

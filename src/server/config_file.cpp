@@ -19,6 +19,7 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "server/config_values.h"
+#include "webhooks/request_header.h"
 
 namespace spillway::server {
 
@@ -30,6 +31,7 @@ using Applied = base::Result<void>;
 
 constexpr std::size_t kFileBytesMax = 16 * kMiB;
 constexpr std::size_t kSecretBytesMax = 4 * kKiB;
+constexpr std::size_t kWebhooksMax = 16;  // of one app
 
 /// The whole file, or why not; more than `most` bytes are refused. Works for pipes as well.
 base::Result<std::string> read_whole(const std::string& path, std::size_t most) {
@@ -135,11 +137,70 @@ base::Result<std::string> read_secret(const std::string& config_path, const std:
     return text;
 }
 
+Applied read_headers(const Reading& reading, const toml::key& key, const toml::node& node, WebhookConfig& webhook) {
+    const toml::table* table = node.as_table();
+    if (table == nullptr) return reading.refuse(key.source(), "headers are written as headers = { Name = \"value\" }");
+    if (table->size() > webhooks::kRequestHeadersMax)
+        return reading.refuse(key.source(), concat("at most ", webhooks::kRequestHeadersMax, " headers are possible"));
+    for (const auto& [name, value] : *table) {
+        const auto text = scalar_text(value);
+        if (!text) return reading.refuse(name.source(), concat(name.str(), " has a value of the wrong kind"));
+        auto line = webhooks::request_header(name.str(), *text);
+        if (!line) return reading.refuse(name.source(), concat("the header ", quoted(name.str()), ' ', line.error()));
+        webhook.headers.push_back(*std::move(line));
+    }
+    return {};
+}
+
+Applied read_webhook(const Reading& reading, const toml::table& table, AppConfig& app) {
+    WebhookConfig webhook;
+    for (const auto& [key, node] : table) {
+        const std::string_view name = key.str();
+        if (name == "headers") {
+            if (Applied done = read_headers(reading, key, node, webhook); !done) return done;
+            continue;
+        }
+        const auto settings = webhook_settings();
+        const auto setting =
+            std::find_if(settings.begin(), settings.end(), [name](const WebhookSetting& s) { return s.key == name; });
+        if (setting == settings.end()) {
+            std::vector<std::string> known{"headers"};
+            for (const WebhookSetting& s : settings) known.emplace_back(s.key);
+            return unknown_key(reading, key, "[[app.webhook]]", known);
+        }
+        const auto apply = [&](std::string_view text) { return setting->apply(webhook, text); };
+        if (Applied done = read_value(reading, key, node, apply); !done) return done;
+    }
+    if (webhook.url.empty()) return reading.refuse(table.source(), "a webhook needs 'url'");
+    app.webhook_events.add(webhook.events.with_opposites());
+    app.webhooks.push_back(std::move(webhook));
+    return {};
+}
+
+Applied read_webhooks(const Reading& reading, const toml::key& key, const toml::node& node, AppConfig& app) {
+    const toml::array* list = node.as_array();
+    if (list == nullptr)
+        return reading.refuse(key.source(), "webhooks are written as [[app.webhook]], with two brackets");
+    if (list->size() > kWebhooksMax)
+        return reading.refuse(key.source(), concat("at most ", kWebhooksMax, " webhooks are possible for one app"));
+    for (const toml::node& item : *list) {
+        const toml::table* table = item.as_table();
+        if (table == nullptr)
+            return reading.refuse(key.source(), "webhooks are written as [[app.webhook]], each with its own keys");
+        if (Applied done = read_webhook(reading, *table, app); !done) return done;
+    }
+    return {};
+}
+
 Applied read_app(const Reading& reading, const toml::table& table) {
     AppDraft app;
     app.where = reading.at(table.source());
     for (const auto& [key, node] : table) {
         const std::string_view name = key.str();
+        if (name == "webhook") {
+            if (Applied done = read_webhooks(reading, key, node, app.app); !done) return done;
+            continue;
+        }
         if (is_app_setting_to_come(name)) {
             return reading.refuse(key.source(), concat(quoted(name), " in [[app]] is not supported yet"));
         }
@@ -149,6 +210,7 @@ Applied read_app(const Reading& reading, const toml::table& table) {
         if (setting == settings.end()) {
             std::vector<std::string> known;
             for (const AppSetting& s : settings) known.emplace_back(s.key);
+            known.emplace_back("webhook");
             return unknown_key(reading, key, "[[app]]", known);
         }
         const auto apply = [&](std::string_view text) { return setting->apply(app, text); };

@@ -9,8 +9,10 @@
 
 #include "base/format.h"
 #include "base/log.h"
+#include "pubsub/channel_name.h"
 #include "server/app_table.h"
 #include "server/config_values.h"
+#include "webhooks/url.h"
 
 namespace spillway::server {
 
@@ -22,6 +24,8 @@ using Applied = base::Result<void>;
 using namespace std::chrono_literals;
 
 constexpr Milliseconds kTimeoutMin = 10ms;  // a tick of the timer wheel
+constexpr Milliseconds kWebhookTimeoutMax = 60s;
+constexpr std::uint64_t kWebhookQueueEventsMax = 1'000'000;
 constexpr std::uint64_t kUnbounded = std::numeric_limits<std::uint64_t>::max();
 
 std::string quoted(std::string_view text) { return concat('\'', base::log::escaped(text, 100), '\''); }
@@ -274,8 +278,54 @@ constexpr std::string_view kAppSettingsToCome[] = {"subscription_count",
                                                    "require_authorization",
                                                    "authorization_timeout",
                                                    "cache_ttl",
-                                                   "high_priority_users",
-                                                   "webhook"};
+                                                   "high_priority_users"};
+
+// ---- webhooks
+
+Applied webhook_url(WebhookConfig& webhook, std::string_view text) {
+    // The text may hold a secret: no message repeats it.
+    if (const auto checked = webhooks::check_url(text); !checked) return fail("the URL " + checked.error());
+    webhook.url = text;
+    return {};
+}
+
+Applied webhook_events(WebhookConfig& webhook, std::string_view text) {
+    std::vector<std::string_view> known;
+    for (std::size_t i = 0; i < kWebhookEvents; ++i) known.push_back(to_string(static_cast<WebhookEvent>(i)));
+    WebhookEvents wanted;
+    while (!text.empty()) {
+        const std::size_t comma = text.find(',');
+        const std::string_view one = text.substr(0, comma);
+        const auto found = std::find(known.begin(), known.end(), one);
+        if (found == known.end()) return fail(concat(quoted(one), " is not an event", suggestion(one, known)));
+        wanted.add(static_cast<WebhookEvent>(found - known.begin()));
+        text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
+    }
+    webhook.events = wanted.empty() ? WebhookEvents::all() : wanted;
+    return {};
+}
+
+Applied channel_prefix(WebhookConfig& webhook, std::string_view text) {
+    if (!text.empty() && !pubsub::is_valid_channel_name(text, kChannelNameMax))
+        return fail(quoted(text) + " begins no channel's name");
+    return word(webhook.channel_prefix, text);
+}
+
+constexpr WebhookSetting kWebhookSettings[] = {
+    {"url", webhook_url},
+    {"events", webhook_events},
+    {"channel_prefix", channel_prefix},
+    {"batch", [](WebhookConfig& w, std::string_view v) { return keep(w.batch, parse_switch(v)); }},
+    {"timeout",
+     [](WebhookConfig& w, std::string_view v) {
+         if (Applied applied = duration(w.timeout, v, 100ms); !applied) return applied;
+         return w.timeout <= kWebhookTimeoutMax ? Applied{} : Applied(fail(quoted(v) + " is too long: at most 60s"));
+     }},
+    {"allow_private_network",
+     [](WebhookConfig& w, std::string_view v) { return keep(w.allow_private_network, parse_switch(v)); }},
+    {"queue_events",
+     [](WebhookConfig& w, std::string_view v) { return count(w.queue_events, v, 1, kWebhookQueueEventsMax); }},
+};
 
 // ---- what must be right together ------------------------------------------------------------------------------------
 
@@ -371,6 +421,7 @@ Applied check_ports(const Config& config) {
 
 std::span<const Setting> server_settings() { return kServerSettings; }
 std::span<const AppSetting> app_settings() { return kAppSettings; }
+std::span<const WebhookSetting> webhook_settings() { return kWebhookSettings; }
 
 const Setting* find_setting(std::string_view name) {
     const auto found = std::find_if(std::begin(kServerSettings), std::end(kServerSettings),

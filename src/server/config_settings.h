@@ -49,8 +49,15 @@ struct AppSetting {
     base::Result<void> (*apply)(AppDraft& draft, std::string_view text);
 };
 
+/// One key of an [[app.webhook]]. `headers`, which is a table of its own, is read by whoever reads the file.
+struct WebhookSetting {
+    std::string_view key;
+    base::Result<void> (*apply)(WebhookConfig& webhook, std::string_view text);
+};
+
 [[nodiscard]] std::span<const Setting> server_settings();
 [[nodiscard]] std::span<const AppSetting> app_settings();
+[[nodiscard]] std::span<const WebhookSetting> webhook_settings();
 
 /// The setting of that flag name, or nullptr.
 [[nodiscard]] const Setting* find_setting(std::string_view name);

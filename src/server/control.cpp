@@ -49,17 +49,28 @@ void Control::drain() {
     log::info(base::concat("draining: no new connections; up to ", config.drain_timeout.count() / 1000, " s for ",
                            quotas_.clients.count(), " clients"));
     ops_.set_draining();
+    deadline_ = clock_.now() + config.drain_timeout;
+    background_.hurry();
     tell_cores(Signal::What::drain);
     while (drained_ < cores()) {
         const int again = next_signal(true);
         if (again == SIGTERM || again == SIGINT) {
             log::warn("asked again: cutting whoever is left");
             tell_cores(Signal::What::force);
+            deadline_ = clock_.now();
         }
         hear_cores();
     }
     tell_cores(Signal::What::stop);
     while (port_.outbox_waiting()) port_.flush();
+}
+
+void Control::finish() {
+    background_.finish(deadline_);
+    while (!background_.finished()) {
+        const int again = next_signal(true);
+        if (again == SIGTERM || again == SIGINT) background_.finish(clock_.now());
+    }
 }
 
 }  // namespace spillway::server

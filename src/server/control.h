@@ -8,6 +8,8 @@
 #include <csignal>
 #include <cstddef>
 
+#include "base/clock.h"
+#include "server/background.h"
 #include "server/mesh.h"
 #include "server/ops.h"
 #include "server/quotas.h"
@@ -18,11 +20,20 @@ namespace spillway::server {
 class Control {
 public:
     /// `signals`: blocked in every thread; waited for here. References outlive it.
-    Control(Mesh& mesh, Reloader& reloader, Quotas& quotas, Ops& ops, const sigset_t& signals)
-        : port_(mesh, mesh.control()), reloader_(reloader), quotas_(quotas), ops_(ops), signals_(signals) {}
+    Control(Mesh& mesh, Reloader& reloader, Quotas& quotas, Ops& ops, Background& background, const base::Clock& clock,
+            const sigset_t& signals)
+        : port_(mesh, mesh.control()),
+          reloader_(reloader),
+          quotas_(quotas),
+          ops_(ops),
+          background_(background),
+          clock_(clock),
+          signals_(signals) {}
 
     /// Until every core is drained and told to stop.
     void run();
+    /// When the cores' threads have ended: what they left for webhooks is sent, as far as the drain's time allows.
+    void finish();
 
 private:
     /// The next signal, or 0 after a while without one if something else is waited for.
@@ -36,7 +47,10 @@ private:
     Reloader& reloader_;
     Quotas& quotas_;
     Ops& ops_;
+    Background& background_;
+    const base::Clock& clock_;
     const sigset_t& signals_;
+    base::Instant deadline_{};  // of the drain
     std::size_t drained_ = 0;
 };
 

@@ -10,6 +10,7 @@
 // Threads: each core pushes into its own ring; the background thread reads all of them.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <functional>
@@ -67,12 +68,12 @@ public:
     /// Says that the reader is about to sleep; false = something has come, do not. After true, call awake() on return.
     [[nodiscard]] bool may_sleep() {
         asleep_.exchange(1, std::memory_order_seq_cst);
-        for (const auto& ring : rings_)
-            if (!ring->empty_from_consumer()) {
-                awake();
-                return false;
-            }
-        return true;
+        if (empty()) return true;
+        awake();
+        return false;
+    }
+    [[nodiscard]] bool empty() {
+        return std::ranges::all_of(rings_, [](const auto& ring) { return ring->empty_from_consumer(); });
     }
     void awake() { asleep_.exchange(0, std::memory_order_seq_cst); }
 

@@ -157,6 +157,35 @@ void families(std::string& out, const std::vector<const Stats*>& cores) {
         }
 }
 
+void webhook_families(std::string& out, const webhooks::Tally& tally, std::uint64_t overruns) {
+    head(out, "webhooks_total", "Events for webhooks, by what became of them.", "counter");
+    for (std::size_t i = 0; i < webhooks::kFates; ++i)
+        append(out, "spillway_webhooks_total{result=\"", to_string(static_cast<webhooks::Fate>(i)), "\"} ",
+               tally.events[i].value(), "\n");
+    append(out, "spillway_webhooks_total{result=\"overrun\"} ", overruns, "\n");
+    head(out, "webhook_posts_total", "POSTs of webhooks, by their end.", "counter");
+    for (std::size_t i = 0; i < webhooks::kAnswers; ++i)
+        append(out, "spillway_webhook_posts_total{result=\"", to_string(static_cast<webhooks::Answer>(i)), "\"} ",
+               tally.posts[i].value(), "\n");
+    head(out, "webhooks_queued", "Events waiting to be delivered, counted for each webhook.", "gauge");
+    append(out, "spillway_webhooks_queued ", tally.queued_events.value(), "\n");
+    head(out, "webhooks_queued_bytes", "Bytes of them.", "gauge");
+    append(out, "spillway_webhooks_queued_bytes ", tally.queued_bytes.value(), "\n");
+    head(out, "webhooks_held", "Departures waiting for a return.", "gauge");
+    append(out, "spillway_webhooks_held ", tally.held.value(), "\n");
+}
+
+void webhooks_json(std::string& out, const webhooks::Tally& tally, std::uint64_t overruns) {
+    append(out, R"(,"webhooks":{"overrun":)", overruns);
+    for (std::size_t i = 0; i < webhooks::kFates; ++i)
+        append(out, ",\"", to_string(static_cast<webhooks::Fate>(i)), "\":", tally.events[i].value());
+    append(out, R"(,"queued":)", tally.queued_events.value(), R"(,"queued_bytes":)", tally.queued_bytes.value(),
+           R"(,"held":)", tally.held.value(), R"(},"webhook_posts":{)");
+    for (std::size_t i = 0; i < webhooks::kAnswers; ++i)
+        append(out, i == 0 ? "\"" : ",\"", to_string(static_cast<webhooks::Answer>(i)), "\":", tally.posts[i].value());
+    out += '}';
+}
+
 }  // namespace
 
 Ops::Answer Ops::health(base::Instant now) const {
@@ -204,6 +233,7 @@ std::string Ops::metrics_text() const {
            "\nspillway_config_reloads_total{result=\"refused\"} ", reloads_refused_.load(std::memory_order_relaxed),
            "\n");
     families(out, cores_);
+    if (webhooks_ != nullptr) webhook_families(out, *webhooks_, sum_counter(cores_, &Stats::webhook_overruns));
     histogram(out, "broadcast_seconds", "From the place in the order to the last local send, per core and message.",
               merged(cores_, &Stats::broadcast));
     histogram(out, "loop_lag_seconds", "Length of the loops' turns.", merged(cores_, &Stats::loop_lag));
@@ -222,6 +252,7 @@ std::string Ops::stats_json(base::Instant now) const {
            open_connections(cores_, 1), R"(},"max_clients":)", config().max_clients);
     for (const SimpleGauge& g : kGauges) append(out, ",\"", g.name, "\":", sum_gauge(cores_, g.gauge));
     for (const SimpleMetric& m : kCounters) append(out, ",\"", m.name, "\":", sum_counter(cores_, m.counter));
+    if (webhooks_ != nullptr) webhooks_json(out, *webhooks_, sum_counter(cores_, &Stats::webhook_overruns));
     append(out, R"(,"dropped":{)");
     for (std::size_t r = 0; r < kDropReasons; ++r) {
         append(out, r == 0 ? "\"" : ",\"", to_string(static_cast<DropReason>(r)), "\":{");

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "server/quotas.h"
 #include "server/stats.h"
+#include "webhooks/tally.h"
 
 namespace spillway::server {
 
@@ -27,6 +28,7 @@ public:
     /// Before the cores run.
     void watch(const Stats& stats) { cores_.push_back(&stats); }
     [[nodiscard]] const std::vector<const Stats*>& cores() const { return cores_; }
+    void watch(const webhooks::Tally& tally) { webhooks_ = &tally; }
     void set_started(base::Instant when) { started_ = when; }
     /// The main port as it was opened (0 became some port). Before the cores run.
     void set_port(std::uint16_t port) { port_ = port; }
@@ -59,6 +61,7 @@ private:
     std::string version_;
     std::vector<const Stats*> cores_;
     std::uint16_t port_ = 0;
+    const webhooks::Tally* webhooks_ = nullptr;  // none: no background thread
     base::Instant started_{};
     std::atomic<bool> draining_{false};
     std::atomic<std::uint64_t> reloads_taken_{0};

@@ -20,6 +20,7 @@
 #include "io/capabilities.h"
 #include "io/listener.h"
 #include "io/uring_ring.h"
+#include "server/background.h"
 #include "server/control.h"
 #include "server/core.h"
 #include "server/descriptor_plan.h"
@@ -84,16 +85,21 @@ struct Running {
     Running(std::shared_ptr<const Snapshot> first, ConfigSource source, const DescriptorPlan& plan,
             std::size_t core_count)
         : settings(*first),
+          background(core_count, clock),
           reloader(std::move(first), std::move(source), plan),
           quotas(settings.apps.size()),
           mesh(core_count),
-          ops(settings.config, quotas, version()) {}
+          ops(settings.config, quotas, version()) {
+        ops.watch(background.tally());
+        reloader.subscribe([this](const std::shared_ptr<const Snapshot>& next) { background.configure(next); });
+    }
     const Snapshot& settings;  // those of the start, until the first reload
+    base::SystemClock clock;
+    Background background;  // before the cores: they push into its rings
     Reloader reloader;
     Quotas quotas;
     Mesh mesh;
     Ops ops;
-    base::SystemClock clock;
     std::vector<std::unique_ptr<io::UringRing>> rings;
     std::vector<std::unique_ptr<crypto::SystemRandom>> randoms;
     std::vector<std::unique_ptr<Stats>> stats;
@@ -130,10 +136,10 @@ base::Result<void> make_cores(Running& running, std::uint64_t descriptors) {
         running.ops.watch(*running.stats[i]);
     }
     for (std::size_t i = 0; i < running.mesh.cores(); ++i) {
-        running.cores.push_back(std::make_unique<Core>(
-            CoreSetup{static_cast<CoreId>(i), running.settings, running.quotas, running.mesh, *running.rings[i],
-                      running.clock, *running.randoms[i], *running.stats[i], running.ops,
-                      running.main.sockets[i].release(), i == 0 ? running.metrics.sockets[0].get() : -1, descriptors}));
+        running.cores.push_back(std::make_unique<Core>(CoreSetup{
+            static_cast<CoreId>(i), running.settings, running.quotas, running.mesh, *running.rings[i], running.clock,
+            *running.randoms[i], *running.stats[i], running.ops, running.main.sockets[i].release(),
+            i == 0 ? running.metrics.sockets[0].get() : -1, descriptors, &running.background.rings()}));
     }
     return {};
 }
@@ -175,6 +181,9 @@ base::Result<int> serve(Config wanted, ConfigSource source) {
     if (const auto ports = open_ports(running, cpus->size()); !ports) return base::fail(ports.error());
     if (const auto made = make_cores(running, descriptors); !made) return base::fail(made.error());
 
+    if (const auto started = running.background.start(running.reloader.current(), concat("spillway/", kVersion));
+        !started)
+        return base::fail(started.error());
     running.ops.set_started(running.clock.now());
     announce(running);
     std::vector<std::thread> threads;
@@ -182,8 +191,11 @@ base::Result<int> serve(Config wanted, ConfigSource source) {
         threads.emplace_back([core = running.cores[i].get()] { core->run(); });
         pin(threads.back(), (*cpus)[i]);
     }
-    Control(running.mesh, running.reloader, running.quotas, running.ops, signals).run();
+    Control control(running.mesh, running.reloader, running.quotas, running.ops, running.background, running.clock,
+                    signals);
+    control.run();
     for (std::thread& thread : threads) thread.join();
+    control.finish();
     log::info("drained");
     return 0;
 }

@@ -555,7 +555,6 @@ TEST_CASE("a refused file is named with its line and the reason", "[server][conf
     CHECK(refusal("[app]\nid = \"1\"\n") == "f:1: apps are written as [[app]], with two brackets");
     CHECK(refusal("app = [1]\n").starts_with("f:1: apps are written"));
     CHECK(refusal(concat(kApp, "watchlist = true\n")) == "f:5: 'watchlist' in [[app]] is not supported yet");
-    CHECK(refusal(concat(kApp, "[[app.webhook]]\nurl = \"http://x\"\n")).ends_with("is not supported yet"));
     CHECK(refusal(concat(kApp, "max_client = 1\n")) ==
           "f:5: unknown key 'max_client' in [[app]]: did you mean 'max_clients'?");
     CHECK(refusal(concat(kApp, "enabled = \"yes\"\n")) == "f:5: enabled: 'yes' is neither true nor false");
@@ -564,6 +563,81 @@ TEST_CASE("a refused file is named with its line and the reason", "[server][conf
     CHECK(refusal("\n[[app]]\nkey = \"k\"\nsecret = \"s\"\n") == "f:2: an app needs 'id'");
     CHECK(refusal("[[app]]\nid = \"1\"\nkey = \"\"\nsecret = \"s\"\n") == "f:1: an app needs 'key'");
     CHECK(refusal("[[app]]\nid = \"a/b\"\nkey = \"k\"\nsecret = \"s\"\n").starts_with("f:1: the id 'a/b' holds '/'"));
+}
+
+TEST_CASE("webhooks are read from the file with all their keys", "[server][config][webhooks]") {
+    const Folder folder;
+    const std::string path = folder.file("f.toml", concat(kApp, R"(
+[[app.webhook]]
+url = "https://user:pass@hooks.example.com/in?token=1,2"
+events = ["channel_vacated", "client_event"]
+channel_prefix = "private-"
+batch = true
+timeout = "2s"
+allow_private_network = true
+queue_events = 50
+headers = { X-Env = "prod", Authorization = "Bearer 1" }
+[[app.webhook]]
+url = "http://10.0.0.1/"
+)"));
+    const Config config = loaded({"--config", path});
+    REQUIRE(config.apps.size() == 1);
+    REQUIRE(config.apps[0].webhooks.size() == 2);
+    const WebhookConfig& first = config.apps[0].webhooks[0];
+    CHECK(first.url == "https://user:pass@hooks.example.com/in?token=1,2");
+    CHECK(first.events.has(WebhookEvent::channel_vacated));
+    CHECK(first.events.has(WebhookEvent::client_event));
+    CHECK_FALSE(first.events.has(WebhookEvent::channel_occupied));
+    CHECK(first.channel_prefix == "private-");
+    CHECK(first.batch);
+    CHECK(first.timeout == 2s);
+    CHECK(first.allow_private_network);
+    CHECK(first.queue_events == 50);
+    CHECK(first.headers == std::vector<std::string>{"Authorization: Bearer 1", "X-Env: prod"});
+    const WebhookConfig& second = config.apps[0].webhooks[1];
+    CHECK(second.events == WebhookEvents::all());
+    CHECK_FALSE(second.batch);
+    CHECK_FALSE(second.allow_private_network);
+    CHECK(second.timeout == 10s);
+    CHECK(config.apps[0].webhook_events == WebhookEvents::all());
+}
+
+TEST_CASE("a core needs to see both halves of what waits for a return, and nothing for apps without webhooks",
+          "[server][config][webhooks]") {
+    const Folder folder;
+    const std::string hook = "[[app.webhook]]\nurl = \"http://x\"\nevents = [\"channel_vacated\"]\n";
+    const Config with = loaded({"--config", folder.file("a.toml", concat(kApp, hook))});
+    CHECK(with.apps[0].webhook_events.has(WebhookEvent::channel_occupied));
+    CHECK(with.apps[0].webhook_events.has(WebhookEvent::channel_vacated));
+    CHECK_FALSE(with.apps[0].webhook_events.has(WebhookEvent::client_event));
+    CHECK(loaded({"--config", folder.file("b.toml", kApp)}).apps[0].webhook_events.empty());
+}
+
+TEST_CASE("mistakes in webhooks are told with line and reason, and without a secret", "[server][config][webhooks]") {
+    const auto hook = [](std::string_view keys) { return refusal(concat(kApp, "[[app.webhook]]\n", keys)); };
+    CHECK(hook("batch = true\n") == "f:5: a webhook needs 'url'");
+    CHECK(hook("url = \"http://x\"\nevent = []\n") ==
+          "f:7: unknown key 'event' in [[app.webhook]]: did you mean 'events'?");
+    CHECK(hook("url = \"http://x\"\nevents = [\"channel_vacate\"]\n") ==
+          "f:7: events: 'channel_vacate' is not an event: did you mean 'channel_vacated'?");
+    CHECK(hook("url = \"http://u:secret@/\"\n") == "f:6: url: the URL names no host");
+    CHECK(hook("url = \"gopher://x\"\n").starts_with("f:6: url: the URL must begin with"));
+    CHECK(hook("url = 7\n").starts_with("f:6: url: "));
+    CHECK(hook("url = \"http://x\"\nchannel_prefix = \"a b\"\n").starts_with("f:7: channel_prefix: "));
+    CHECK(hook("url = \"http://x\"\ntimeout = \"1ms\"\n").starts_with("f:7: timeout: '1ms' is too short"));
+    CHECK(hook("url = \"http://x\"\ntimeout = \"61s\"\n").starts_with("f:7: timeout: '61s' is too long"));
+    CHECK(hook("url = \"http://x\"\nqueue_events = 0\n").starts_with("f:7: queue_events: '0' is out of range"));
+    CHECK(hook("url = \"http://x\"\nheaders = [\"A: b\"]\n").starts_with("f:7: headers are written as"));
+    CHECK(hook("url = \"http://x\"\nheaders = { Content-Type = \"x\" }\n") ==
+          "f:7: the header 'Content-Type' is set by the server itself");
+    CHECK(
+        hook("url = \"http://x\"\nheaders = { A = \"b\\r\\nC: d\" }\n").starts_with("f:7: the header 'A' has a value"));
+    CHECK(refusal(concat(kApp, "[app.webhook]\nurl = \"http://x\"\n")).find("two brackets") != std::string::npos);
+    CHECK(refusal(concat(kApp, "webhook = [1]\n")).starts_with("f:5: webhooks are written"));
+    CHECK(refusal(concat(kApp, "webhok = []\n")) == "f:5: unknown key 'webhok' in [[app]]: did you mean 'webhook'?");
+    std::string many(kApp);
+    for (int i = 0; i < 17; ++i) many += "[[app.webhook]]\nurl = \"http://x\"\n";
+    CHECK(refusal(many).find("at most 16 webhooks") != std::string::npos);
 }
 
 TEST_CASE("limits of an app hold at their ends", "[server][config]") {
