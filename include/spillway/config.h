@@ -55,12 +55,15 @@ struct AppConfig {
     OverflowPolicy overflow = OverflowPolicy::drop_newest;
     std::vector<WebhookConfig> webhooks;
     WebhookEvents webhook_events;  // those that some webhook of the app needs to see; empty without webhooks
+
+    friend bool operator==(const AppConfig&, const AppConfig&) = default;
 };
 
 enum class LogFormat : std::uint8_t { text, json };
 
 /// Everything `spillway serve` needs to know, after flags, environment and file were merged.
 struct Config {
+    std::string profile;        // the set of values in force instead of the defaults; empty = none
     std::string host;           // empty = 127.0.0.1 while no app is configured, else 0.0.0.0
     std::uint16_t port = 6001;  // 0 = any free port, printed
     std::string metrics_host = "127.0.0.1";
@@ -101,6 +104,8 @@ struct Config {
     std::string echo_path;  // empty = off
     std::string log_level = "info";
     LogFormat log_format = LogFormat::text;
+
+    friend bool operator==(const Config&, const Config&) = default;
 };
 
 }  // namespace spillway

@@ -18,7 +18,7 @@ namespace {
 
 using base::concat;
 
-constexpr std::string_view kCommands[] = {"serve", "check-config"};
+constexpr std::string_view kCommands[] = {"serve", "check-config", "profiles"};
 constexpr std::string_view kCommandsToCome[] = {"publish", "tail", "doctor"};
 
 std::string quoted(std::string_view text) { return concat('\'', base::log::escaped(text, 64), '\''); }
@@ -75,6 +75,7 @@ base::Result<CommandLine> read_command_line(int argc, const char* const* argv) {
     CLI::App* check = app.add_subcommand("check-config")->fallthrough();
     std::string file;
     check->add_option("FILE", file);
+    const CLI::App* profiles = app.add_subcommand("profiles")->fallthrough();
     app.require_subcommand(0, 1);
 
     try {
@@ -95,6 +96,7 @@ base::Result<CommandLine> read_command_line(int argc, const char* const* argv) {
     for (std::size_t i = 0; i < settings.size(); ++i) {
         if (options[i]->count() > 0) line.settings.emplace_back(&settings[i], std::move(words[i]));
     }
+    if (profiles->parsed()) line.command = Command::profiles;
     if (check->parsed()) {
         line.command = Command::check_config;
         if (!file.empty()) line.config_file = std::move(file);
@@ -125,6 +127,7 @@ std::string help_text() {
         "\n"
         "Usage: spillway [serve] [flags]\n"
         "       spillway check-config FILE\n"
+        "       spillway profiles           what --profile stands for\n"
         "\n"
         "Flags (a flag beats its environment variable, which beats the configuration file):\n";
     append_entry(text, "--config FILE", "a TOML file with these names, and apps, in it", "none");

@@ -14,7 +14,7 @@
 
 namespace spillway::server {
 
-enum class Command : std::uint8_t { serve, check_config, help, version };
+enum class Command : std::uint8_t { serve, check_config, profiles, help, version };
 
 struct CommandLine {
     Command command = Command::serve;

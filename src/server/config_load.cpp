@@ -3,6 +3,7 @@
 #include "server/config_load.h"
 
 #include <algorithm>
+#include <expected>
 #include <string_view>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "base/result.h"
 #include "server/config_file.h"
 #include "server/config_flags.h"
+#include "server/config_profiles.h"
 #include "server/config_settings.h"
 #include "server/config_values.h"
 
@@ -137,13 +139,52 @@ LoadOutcome misunderstood(std::string_view reason) {
     return leave(2, concat("spillway: ", reason, "\nspillway --help lists what there is.\n"));
 }
 
-/// The file alone, as far as it goes: what else will be said on the day is not known here.
+/// Where settings come from, the weakest first: the profile that the others name, the file, the environment, the flags.
+struct Sources {
+    std::string file;  // empty = none
+    std::vector<Variable> variables;
+    const CommandLine& line;
+};
+
+/// What went wrong, and whose it was: the exit code tells.
+struct Refused {
+    int exit_code = 1;
+    std::string reason;
+};
+
+std::expected<ConfigDraft, Refused> lay(const Sources& sources, std::string_view profile,
+                                        std::vector<std::string>& notices) {
+    ConfigDraft draft;
+    if (Applied laid = lay_profile(draft, profile); !laid) return std::unexpected(Refused{1, laid.error()});
+    if (!sources.file.empty()) {
+        if (Applied read = read_config_file(sources.file, draft); !read)
+            return std::unexpected(Refused{1, read.error()});
+    }
+    if (Applied laid = lay_environment(draft, sources.variables, notices); !laid)
+        return std::unexpected(Refused{1, concat("spillway: ", laid.error())});
+    if (Applied laid = lay_flags(draft, sources.line); !laid) return std::unexpected(Refused{2, laid.error()});
+    return draft;
+}
+
+/// Twice where a profile is named: only all sources together say which, and it lies under them.
+std::expected<ConfigDraft, Refused> lay(const Sources& sources, std::vector<std::string>& notices) {
+    auto draft = lay(sources, {}, notices);
+    if (!draft || draft->config.profile.empty()) return draft;
+    notices.clear();
+    return lay(sources, std::string(draft->config.profile), notices);
+}
+
+LoadOutcome refuse(const Refused& refused) {
+    return refused.exit_code == 2 ? misunderstood(refused.reason) : leave(refused.exit_code, refused.reason);
+}
+
+/// The file and the flags, as far as they go: what the environment will be on the day is not known here.
 LoadOutcome check(const CommandLine& line) {
     if (line.config_file.empty()) return misunderstood("check-config needs a file");
-    ConfigDraft draft;
-    if (const Applied read = read_config_file(line.config_file, draft); !read) return leave(1, read.error());
-    if (const Applied laid = lay_flags(draft, line); !laid) return misunderstood(laid.error());
-    const auto checked = finish(std::move(draft));
+    std::vector<std::string> notices;
+    auto draft = lay({line.config_file, {}, line}, notices);
+    if (!draft) return refuse(draft.error());
+    const auto checked = finish(*std::move(draft));
     if (!checked) {
         // Some sentences name the file and line themselves.
         return leave(1, checked.error().starts_with(line.config_file)
@@ -162,17 +203,11 @@ LoadOutcome check(const CommandLine& line) {
 
 LoadOutcome serve(const CommandLine& line, const char* const* environment) {
     LoadOutcome outcome;
-    const std::vector<Variable> variables = our_variables(environment);
-    const std::string file(line.config_file.empty() ? value_of(variables, "SPILLWAY_CONFIG") : line.config_file);
-    ConfigDraft draft;
-    if (!file.empty()) {
-        if (const Applied read = read_config_file(file, draft); !read) return leave(1, read.error());
-    }
-    if (const Applied laid = lay_environment(draft, variables, outcome.notices); !laid) {
-        return leave(1, concat("spillway: ", laid.error()));
-    }
-    if (const Applied laid = lay_flags(draft, line); !laid) return misunderstood(laid.error());
-    auto checked = finish(std::move(draft));
+    Sources sources{line.config_file, our_variables(environment), line};
+    if (sources.file.empty()) sources.file = value_of(sources.variables, "SPILLWAY_CONFIG");
+    auto draft = lay(sources, outcome.notices);
+    if (!draft) return refuse(draft.error());
+    auto checked = finish(*std::move(draft));
     if (!checked) return leave(1, concat("spillway: ", checked.error()));
     outcome.run = true;
     outcome.config = std::move(checked->config);
@@ -189,6 +224,7 @@ LoadOutcome load_config(int argc, const char* const* argv, const char* const* en
         case Command::help: return leave(0, help_text());
         case Command::version: return leave(0, version_text());
         case Command::check_config: return check(*line);
+        case Command::profiles: return leave(0, profiles_text());
         case Command::serve: break;
     }
     return serve(*line, environment);

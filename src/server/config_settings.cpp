@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "pubsub/channel_name.h"
 #include "server/app_table.h"
+#include "server/config_profiles.h"
 #include "server/config_values.h"
 #include "webhooks/url.h"
 
@@ -146,6 +147,8 @@ Applied max_api_connections(Config& config, std::string_view text) {
 // ---- the tables -----------------------------------------------------------------------------------------------------
 
 constexpr Setting kServerSettings[] = {
+    {"profile", "NAME", "none", "other defaults for a purpose: development, production, latency or throughput",
+     [](ConfigDraft& d, std::string_view v) { return keep(d.config.profile, parse_profile(v)); }},
     {"host", "ADDRESS", "127.0.0.1 while no app is configured, else 0.0.0.0", "address to listen on",
      [](ConfigDraft& d, std::string_view v) { return keep(d.config.host, parse_address(v)); }, fixed<&Config::host>},
     {"port", "PORT", "6001", "port for clients and the HTTP API; 0 takes any free one",

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
+#include <array>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -15,6 +16,7 @@
 #include "server/config_file.h"
 #include "server/config_flags.h"
 #include "server/config_load.h"
+#include "server/config_profiles.h"
 #include "server/config_settings.h"
 #include "server/config_values.h"
 
@@ -84,6 +86,22 @@ Config accepted(std::string_view text) {
 }
 
 bool holds(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+/// Three values that a setting takes, each unlike the one before it.
+std::array<std::string, 3> samples(const Setting& s) {
+    if (s.operand == "ADDRESS") return {"127.0.0.9", "::1", "127.0.0.1"};
+    if (s.operand == "PORT") return {"1234", "1235", "1236"};
+    if (s.operand == "TIME") return {"101s", "102s", "103s"};
+    if (s.operand == "SIZE") return {"12KiB", "13KiB", "14KiB"};
+    if (s.operand == "PATH") return {"/x", "/y", "/z"};
+    if (s.operand == "TOKEN") return {"sixteen-or-more-of-a", "sixteen-or-more-of-b", "sixteen-or-more-of-c"};
+    if (s.operand == "POLICY") return {"disconnect", "conflate", "drop-newest"};
+    if (s.operand == "LEVEL") return {"error", "warn", "debug"};
+    if (s.operand == "FORMAT") return {"json", "text", "json"};
+    if (s.operand == "NAME") return {"latency", "production", "throughput"};
+    if (s.operand.empty()) return {"true", "false", "true"};
+    return {"9", "10", "11"};
+}
 
 constexpr std::string_view kApp = "[[app]]\nid = \"1\"\nkey = \"k\"\nsecret = \"s\"\n";
 
@@ -312,27 +330,77 @@ TEST_CASE("every flag arrives where it belongs", "[server][config]") {
 }
 
 TEST_CASE("every setting of the table is taken as flag, variable and key alike", "[server][config]") {
-    const auto sample = [](const Setting& s) -> std::string {
-        if (s.operand == "ADDRESS") return "127.0.0.9";
-        if (s.operand == "PORT") return "1234";
-        if (s.operand == "TIME") return "7s";
-        if (s.operand == "SIZE") return "12KiB";
-        if (s.operand == "TOKEN") return "sixteen-or-more-of-it";
-        if (s.operand == "PATH") return "/x";
-        if (s.operand == "POLICY") return "disconnect";
-        if (s.operand == "LEVEL") return "error";
-        if (s.operand == "FORMAT") return "json";
-        if (s.operand == "") return "true";
-        return "9";
-    };
     for (const Setting& s : server_settings()) {
-        const std::string value = sample(s);
-        INFO(s.name << '=' << value);
-        CHECK(load({concat("--", s.name, '=', value)}).run);
-        CHECK(load({}, {concat(variable_name(s.name), '=', value)}).run);
-        CHECK(refusal(concat("[server]\n", key_name(s.name), " = \"", value, "\"\n")).empty());
+        for (const std::string& value : samples(s)) {
+            INFO(s.name << '=' << value);
+            CHECK(load({concat("--", s.name, '=', value)}).run);
+            CHECK(load({}, {concat(variable_name(s.name), '=', value)}).run);
+            CHECK(refusal(concat("[server]\n", key_name(s.name), " = \"", value, "\"\n")).empty());
+        }
         CHECK(holds(help_text(), concat("--", s.name)));
     }
+}
+
+TEST_CASE("flags beat the environment, which beats the file, for every setting", "[server][config]") {
+    const Folder folder;
+    for (const Setting& s : server_settings()) {
+        const auto values = samples(s);
+        const auto flag = [&](std::size_t i) { return concat("--", s.name, '=', values[i]); };
+        const auto variable = [&](std::size_t i) { return concat(variable_name(s.name), '=', values[i]); };
+        const auto file = [&](std::size_t i) {
+            const std::string text = concat("[server]\n", key_name(s.name), " = \"", values[i], "\"\n");
+            return "--config=" + folder.file("f.toml", text);
+        };
+        INFO(s.name);
+        Config by_flag[3];
+        for (std::size_t i = 0; i < 3; ++i) {
+            by_flag[i] = loaded({flag(i)});
+            CHECK(loaded({}, {variable(i)}) == by_flag[i]);
+            CHECK(loaded({file(i)}) == by_flag[i]);
+        }
+        CHECK_FALSE(by_flag[0] == by_flag[1]);
+        CHECK_FALSE(by_flag[1] == by_flag[2]);
+        CHECK(loaded({flag(1), file(0)}, {variable(0)}) == by_flag[1]);
+        CHECK(loaded({flag(2), file(0)}, {variable(1)}) == by_flag[2]);
+        CHECK(loaded({file(0)}, {variable(1)}) == by_flag[1]);
+        CHECK(loaded({flag(1), file(2)}) == by_flag[1]);
+    }
+}
+
+TEST_CASE("profiles stand in for defaults, and each of their values can be overridden from anywhere",
+          "[server][config]") {
+    const Folder folder;
+    for (const Profile& profile : profiles()) {
+        const Config plain = loaded({concat("--profile=", profile.name)});
+        CHECK(plain.profile == profile.name);
+        CHECK_FALSE(plain == loaded({}));
+        CHECK(loaded({}, {concat("SPILLWAY_PROFILE=", profile.name)}) == plain);
+        CHECK(loaded({"--config", folder.file("p.toml", concat("[server]\nprofile = '", profile.name, "'\n"))}) ==
+              plain);
+        CHECK(holds(profiles_text(), profile.name));
+        std::vector<std::string> flags;
+        for (const Profile::Value& value : profile.values) {
+            INFO(profile.name << ' ' << value.setting);
+            const Setting* setting = find_setting(value.setting);
+            REQUIRE(setting != nullptr);
+            flags.push_back(concat("--", value.setting, '=', value.text));
+            CHECK(holds(profiles_text(), concat("--", value.setting, '=', value.text)));
+            const std::string other = samples(*setting)[0] == value.text ? samples(*setting)[1] : samples(*setting)[0];
+            // The weakest of the others, and it wins all the same.
+            const std::string file =
+                folder.file("o.toml", concat("[server]\n", key_name(value.setting), " = \"", other, "\"\n"));
+            const Config overridden = loaded({concat("--profile=", profile.name), "--config", file});
+            CHECK_FALSE(overridden == plain);
+            CHECK(overridden == loaded({concat("--profile=", profile.name), concat("--", value.setting, '=', other)}));
+        }
+        Config by_hand = loaded(flags);
+        by_hand.profile = profile.name;
+        CHECK(by_hand == plain);
+    }
+    CHECK(holds(load({"--profile=latancy"}).text, "did you mean 'latency'"));
+    const LoadOutcome told = load({"profiles"});
+    CHECK(told.exit_code == 0);
+    CHECK(told.text == profiles_text());
 }
 
 TEST_CASE("a flag beats the environment, which beats the file", "[server][config]") {
