@@ -68,7 +68,9 @@ struct Config {
     std::uint16_t port = 6001;  // 0 = any free port, printed
     std::string metrics_host = "127.0.0.1";
     std::uint16_t metrics_port = 9601;
-    std::string dashboard_token;   // empty = none; wanted wherever the metrics port is not on loopback
+    std::string dashboard_token;  // empty = none; wanted wherever the metrics port is not on loopback
+    std::string unix_socket;      // path of one more listener; empty = none
+    std::uint32_t unix_socket_mode = 0660;
     std::vector<unsigned> cpus;    // CPUs to pin one core each to; empty = `cores`, or all available
     unsigned cores = 0;            // 0 = one per available CPU
     std::vector<AppConfig> apps;   // never empty after loading: the development app stands in

@@ -8,9 +8,11 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <chrono>
 #include <climits>
 #include <cstring>
 #include <optional>
+#include <thread>
 
 #include "base/assert.h"
 #include "io/port_owner.h"
@@ -136,6 +138,28 @@ int join_port(int fd, Endpoint& endpoint) {
 
 }  // namespace
 
+namespace {
+
+/// The first socket of a port. The kernel takes a moment to put away the rings of a process that was killed, and with them its
+/// sockets: a port that is taken by no process to be seen is tried for a while.
+int open_first(Descriptor& fd, Endpoint& endpoint) {
+    constexpr int kTries = 50;
+    constexpr std::chrono::milliseconds kWait{20};
+    for (int i = 1;; ++i) {
+        fd = open_socket(endpoint);
+        const int error = fd ? take_port(fd.get(), endpoint) : errno;
+        if (error != EADDRINUSE || i == kTries || find_port_owner(endpoint.bytes16(), endpoint.port())) return error;
+        std::this_thread::sleep_for(kWait);
+    }
+}
+
+int open_next(Descriptor& fd, Endpoint& endpoint) {
+    fd = open_socket(endpoint);
+    return fd ? join_port(fd.get(), endpoint) : errno;
+}
+
+}  // namespace
+
 base::Result<Listeners> open_listeners(std::string_view host, std::uint16_t port, std::size_t count) {
     SPILLWAY_ASSERT(count >= 1);
     auto endpoint = parse_endpoint(host, port);
@@ -144,8 +168,8 @@ base::Result<Listeners> open_listeners(std::string_view host, std::uint16_t port
                           "\": give an IPv4 or IPv6 address of this host, or localhost");
     Listeners listeners;
     for (std::size_t i = 0; i < count; ++i) {
-        Descriptor fd = open_socket(*endpoint);
-        const int error = !fd ? errno : i == 0 ? take_port(fd.get(), *endpoint) : join_port(fd.get(), *endpoint);
+        Descriptor fd;
+        const int error = i == 0 ? open_first(fd, *endpoint) : open_next(fd, *endpoint);
         if (error != 0) return base::fail(explain_listen(error, *endpoint));
         listeners.sockets.push_back(std::move(fd));
     }

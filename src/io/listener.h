@@ -24,8 +24,8 @@ struct Listeners {
 
 /// Opens `count` (>= 1) listening sockets. `host` is an IPv4 or IPv6 literal (with or without brackets, with a %zone)
 /// or "localhost", which is 127.0.0.1; "::" takes IPv4 as well. Port 0 takes any free port, the same for all. The
-/// failure is a sentence with the cause and what to do. Blocks for microseconds, or milliseconds when it has to name
-/// the owner of a port; any thread.
+/// failure is a sentence with the cause and what to do. Blocks for microseconds; for milliseconds when it has to name
+/// the owner of a port, and a second when there is none to be seen. Any thread.
 [[nodiscard]] base::Result<Listeners> open_listeners(std::string_view host, std::uint16_t port, std::size_t count);
 
 }  // namespace spillway::io

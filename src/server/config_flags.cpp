@@ -104,18 +104,38 @@ base::Result<CommandLine> read_command_line(int argc, const char* const* argv) {
     return line;
 }
 
+namespace {
+
+/// Where the secret of a flag's operand begins: in an app after the second colon (in a word with fewer, which is no app but
+/// may hold one all the same, after the first), elsewhere at once.
+std::size_t secret_begin(std::string_view flag, std::string_view operand) {
+    if (flag != "app") return 0;
+    const std::size_t first = operand.find(':');
+    const std::size_t second = first == std::string_view::npos ? first : operand.find(':', first + 1);
+    return (second != std::string_view::npos ? second : first) + 1;  // npos + 1 is 0
+}
+
+bool takes_secret(std::string_view flag) {
+    const Setting* setting = find_setting(flag);
+    return flag == "app" || (setting != nullptr && setting->operand == "TOKEN");
+}
+
+}  // namespace
+
 bool hide_secrets(int argc, char** argv) {
-    constexpr std::string_view kFlag = "--app";
     bool any = false;
+    std::string_view flag;  // whose operand the next word is
     for (int i = 1; i < argc; ++i) {
         const std::string_view word(argv[i]);
-        const bool joined = word.starts_with(kFlag) && word.substr(kFlag.size()).starts_with('=');
-        if (!joined && std::string_view(argv[i - 1]) != kFlag) continue;
-        // The secret is what follows the second colon; a word with fewer is no app, but may hold one all the same.
-        const std::size_t first = word.find(':');
-        const std::size_t second = first == std::string_view::npos ? first : word.find(':', first + 1);
-        const std::size_t begin = (second != std::string_view::npos ? second : first) + 1;  // npos + 1 is 0
-        std::fill(argv[i] + (joined && begin == 0 ? kFlag.size() + 1 : begin), argv[i] + word.size(), '*');
+        std::size_t operand = 0;
+        if (!takes_secret(flag)) {
+            flag = word.starts_with("--") ? word.substr(2, word.find('=') - 2) : std::string_view{};
+            operand = word.find('=') + 1;  // npos + 1 is 0
+            if (operand == 0 || !takes_secret(flag)) continue;
+        }
+        const std::size_t begin = operand + secret_begin(flag, word.substr(operand));
+        std::fill(argv[i] + begin, argv[i] + word.size(), '*');
+        flag = {};
         any = true;
     }
     return any;

@@ -26,7 +26,7 @@ struct CommandLine {
 /// Reads what main() was given. Unknown flags and words are refused with the nearest known one.
 [[nodiscard]] base::Result<CommandLine> read_command_line(int argc, const char* const* argv);
 
-/// Overwrites the secrets after --app in place, as /proc/PID/cmdline and ps show them to every user of the host. True if
+/// Overwrites the secrets after --app and other flags in place, as /proc/PID/cmdline and ps show them to every user of the host. True if
 /// there were any. For main(), once it has a copy.
 bool hide_secrets(int argc, char** argv);
 

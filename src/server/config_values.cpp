@@ -12,6 +12,7 @@
 
 #include "base/format.h"
 #include "base/log.h"
+#include "io/unix_listener.h"
 
 namespace spillway::server {
 
@@ -140,6 +141,24 @@ base::Result<std::string> parse_address(std::string_view text) {
                              (bare == text && inet_pton(AF_INET, address.c_str(), &parsed) == 1));
     if (is_address) return address;
     return base::fail(quoted(text) + " is not an IPv4 or IPv6 address (names are not resolved)");
+}
+
+base::Result<std::string> parse_socket_path(std::string_view text) {
+    const bool plain = std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c != 0x7F; });
+    if (!text.starts_with('/') || text.ends_with('/') || !plain)
+        return base::fail(quoted(text) + " is not an absolute path without spaces");
+    if (text.size() > io::kUnixPathMax)
+        return base::fail(
+            base::concat(quoted(text), " is too long for a Unix socket: at most ", io::kUnixPathMax, " bytes"));
+    return std::string(text);
+}
+
+base::Result<std::uint32_t> parse_mode(std::string_view text) {
+    std::uint32_t mode = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), mode, 8);
+    if (error != std::errc{} || end != text.data() + text.size() || mode > 0777)
+        return base::fail(quoted(text) + " are not permissions in octal, like 0660");
+    return mode;
 }
 
 base::Result<CoreChoice> parse_cores(std::string_view text) {

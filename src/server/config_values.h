@@ -37,6 +37,12 @@ namespace spillway::server {
 /// names are refused: nothing is resolved.
 [[nodiscard]] base::Result<std::string> parse_address(std::string_view text);
 
+/// An absolute path for a Unix socket, short enough for the kernel.
+[[nodiscard]] base::Result<std::string> parse_socket_path(std::string_view text);
+
+/// Permissions in octal: "660", "0660".
+[[nodiscard]] base::Result<std::uint32_t> parse_mode(std::string_view text);
+
 /// Cores as "N" (how many) or "0,2,4" (which CPUs; a single one is written "3,").
 struct CoreChoice {
     unsigned cores = 0;

@@ -57,8 +57,9 @@ Core::Core(const CoreSetup& setup)
       review(*this),
       drain(*this),
       dashboard(*this) {
-    listeners_[0] = setup.listener;
-    listeners_[1] = setup.ops_listener;
+    listeners_[door::kMain] = setup.listener;
+    listeners_[door::kMetrics] = setup.ops_listener;
+    listeners_[door::kUnix] = setup.unix_listener;
     if (setup.ops_listener >= 0) dashboard.begin();
     note_turn();
 }

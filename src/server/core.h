@@ -64,6 +64,7 @@ struct CoreSetup {
     std::size_t clients_max = 1U << 20;
     NoticeRings* notices = nullptr;       // to the background thread, if there is one
     std::size_t send_batch = kSendBatch;  // 1 to kSendBatch; the simulation takes a small one, so that slices end early
+    int unix_listener = -1;               // like the main port; -1 = none
 };
 
 class Core {
@@ -149,7 +150,7 @@ private:
     void publish_gauges();
     [[nodiscard]] base::Duration may_rest(bool busy);
 
-    std::array<int, 2> listeners_{-1, -1};  // main, metrics
+    std::array<int, kDoors> listeners_{-1, -1, -1};  // by door
     std::vector<io::Completion> deferred_;
     std::vector<io::Completion> handling_;
     base::Instant gauges_due_{};

@@ -48,20 +48,22 @@ void Lifecycle::arm_accept(int listener, std::uint32_t which) {
 }
 
 void Lifecycle::stop_accepting() {
-    if (!accept_wanted_[0]) return;
-    accept_wanted_[0] = false;
-    if (accept_armed_[0]) {
-        core_.ring.cancel({io::Op::accept, 1, 0});
-    } else {
-        core_.ring.close(listener_[0]);
+    for (const std::uint32_t which : {door::kMain, door::kUnix}) {
+        if (!accept_wanted_[which]) continue;
+        accept_wanted_[which] = false;
+        if (accept_armed_[which]) {
+            core_.ring.cancel({io::Op::accept, 1, which});
+        } else {
+            core_.ring.close(listener_[which]);
+        }
     }
 }
 
 void Lifecycle::rearm_accepts() {
-    for (std::uint32_t which = 0; which < kListeners; ++which) {
+    for (std::uint32_t which = 0; which < kDoors; ++which) {
         if (!accept_wanted_[which] || accept_armed_[which] || core_.now < accept_retry_[which]) continue;
-        if (which == 0 && crowded()) {
-            refuse_waiting();
+        if (which != door::kMetrics && crowded()) {
+            refuse_waiting(which);
         } else {
             arm_accept(listener_[which], which);
         }
@@ -70,7 +72,7 @@ void Lifecycle::rearm_accepts() {
 
 std::optional<base::Instant> Lifecycle::accept_due() const {
     std::optional<base::Instant> due;
-    for (std::uint32_t which = 0; which < kListeners; ++which)
+    for (std::uint32_t which = 0; which < kDoors; ++which)
         if (accept_wanted_[which] && !accept_armed_[which])
             due = due ? std::min(*due, accept_retry_[which]) : accept_retry_[which];
     return due;
@@ -83,10 +85,10 @@ bool Lifecycle::crowded() const {
 }
 
 /// Nobody hangs in the backlog while descriptors are short: whoever waits there is told so.
-void Lifecycle::refuse_waiting() {
+void Lifecycle::refuse_waiting(std::uint32_t which) {
     core_.stats.refused[static_cast<std::size_t>(Refusal::descriptors)].add(
-        core_.ring.refuse_waiting(listener_[0], kNoRoom, kRefusedAtOnce));
-    accept_retry_[0] = core_.now + kAcceptRetry;
+        core_.ring.refuse_waiting(listener_[which], kNoRoom, kRefusedAtOnce));
+    accept_retry_[which] = core_.now + kAcceptRetry;
 }
 
 void Lifecycle::accepted(const io::Completion& done) {
@@ -99,22 +101,22 @@ void Lifecycle::accepted(const io::Completion& done) {
     if (done.result < 0) {
         if (done.result == -ECANCELED) return;
         accept_retry_[which] = core_.now + kAcceptRetry;
-        if (which == 0 && accept_wanted_[0] && (done.result == -EMFILE || done.result == -ENFILE)) {
+        if (which != door::kMetrics && accept_wanted_[which] && (done.result == -EMFILE || done.result == -ENFILE)) {
             core_.stats.accept_pauses.add();
-            refuse_waiting();
+            refuse_waiting(which);
         }
         return;
     }
-    const bool ops = which == 1;
+    const bool ops = which == door::kMetrics;
     if (ops || core_.quotas.connections.enter(core_.config.max_connections)) {
         admit(done.result, ops ? ClientKind::ops : ClientKind::http);
     } else {
         core_.stats.count_refusal(Refusal::descriptors);
         core_.ring.refuse(done.result, kNoRoom);
     }
-    if (!ops && accept_armed_[0] && accept_wanted_[0] && crowded()) {
+    if (!ops && accept_armed_[which] && accept_wanted_[which] && crowded()) {
         core_.stats.accept_pauses.add();
-        core_.ring.cancel({io::Op::accept, 1, 0});
+        core_.ring.cancel({io::Op::accept, 1, which});
     }
 }
 

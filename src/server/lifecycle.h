@@ -28,6 +28,14 @@ namespace spillway::server {
 
 class Core;
 
+/// What a core accepts on.
+namespace door {
+inline constexpr std::uint32_t kMain = 0;
+inline constexpr std::uint32_t kMetrics = 1;
+inline constexpr std::uint32_t kUnix = 2;  // as the main port
+}  // namespace door
+inline constexpr std::uint32_t kDoors = 3;
+
 /// Why and with which words. `code` 0: a close frame without a code.
 struct Closing {
     std::uint16_t code = 0;
@@ -86,8 +94,6 @@ public:
     void check_invariants();
 
 private:
-    static constexpr std::uint32_t kListeners = 2;  // main and metrics port
-
     void take_input(Client& client, std::span<const std::byte> bytes);
     void heard(Client& client);
     void process(Client& client, std::span<const std::byte> bytes);
@@ -99,17 +105,17 @@ private:
     void leave_seat(Client& client);
     void turn_away(Client& client, Refusal reason);
     [[nodiscard]] bool crowded() const;
-    void refuse_waiting();
+    void refuse_waiting(std::uint32_t which);
     void free(Client& client);
     [[nodiscard]] base::Instant next_check(const Client& client) const;
     void check_websocket(Client& client);
     void check_http(Client& client);
 
     Core& core_;
-    int listener_[kListeners] = {-1, -1};
-    bool accept_armed_[kListeners] = {false, false};
-    bool accept_wanted_[kListeners] = {false, false};
-    base::Instant accept_retry_[kListeners] = {};
+    int listener_[kDoors] = {-1, -1, -1};
+    bool accept_armed_[kDoors] = {};
+    bool accept_wanted_[kDoors] = {};
+    base::Instant accept_retry_[kDoors] = {};
     std::vector<std::uint64_t> doomed_;
     std::vector<std::uint64_t> paused_;
     std::vector<std::uint64_t> starved_;

@@ -19,6 +19,7 @@
 #include "build_info.h"
 #include "io/capabilities.h"
 #include "io/listener.h"
+#include "io/unix_listener.h"
 #include "io/uring_ring.h"
 #include "server/background.h"
 #include "server/control.h"
@@ -105,6 +106,7 @@ struct Running {
     std::vector<std::unique_ptr<Stats>> stats;
     std::vector<std::unique_ptr<Core>> cores;
     io::Listeners main;
+    io::UnixListener local;
     io::Listeners metrics;
 };
 
@@ -115,6 +117,11 @@ base::Result<void> open_ports(Running& running, std::size_t cores) {
     auto metrics = io::open_listeners(config.metrics_host, config.metrics_port, 1);
     if (!metrics) return base::fail(concat(metrics.error(), " (metrics port: --metrics-port chooses another)"));
     running.ops.set_port(main->port);
+    if (!config.unix_socket.empty()) {
+        auto local = io::UnixListener::open(config.unix_socket, config.unix_socket_mode, cores);
+        if (!local) return base::fail(local.error());
+        running.local = std::move(*local);
+    }
     running.main = std::move(*main);
     running.metrics = std::move(*metrics);
     return {};
@@ -136,10 +143,21 @@ base::Result<void> make_cores(Running& running, std::uint64_t descriptors) {
         running.ops.watch(*running.stats[i]);
     }
     for (std::size_t i = 0; i < running.mesh.cores(); ++i) {
-        running.cores.push_back(std::make_unique<Core>(CoreSetup{
-            static_cast<CoreId>(i), running.settings, running.quotas, running.mesh, *running.rings[i], running.clock,
-            *running.randoms[i], *running.stats[i], running.ops, running.main.sockets[i].release(),
-            i == 0 ? running.metrics.sockets[0].get() : -1, descriptors, &running.background.rings()}));
+        CoreSetup setup{static_cast<CoreId>(i),
+                        running.settings,
+                        running.quotas,
+                        running.mesh,
+                        *running.rings[i],
+                        running.clock,
+                        *running.randoms[i],
+                        *running.stats[i],
+                        running.ops,
+                        running.main.sockets[i].release(),
+                        i == 0 ? running.metrics.sockets[0].get() : -1,
+                        descriptors,
+                        &running.background.rings()};
+        if (!running.local.sockets.empty()) setup.unix_listener = running.local.sockets[i].release();
+        running.cores.push_back(std::make_unique<Core>(setup));
     }
     return {};
 }
@@ -154,6 +172,7 @@ void announce(const Running& running) {
                 running.cores.size() == 1 ? "" : "s",
                 static_cast<unsigned long long>(running.settings.config.max_clients));
     std::printf("listening on http://%s\n", running.main.address.c_str());
+    if (!running.local.path().empty()) std::printf("listening on unix:%s\n", running.local.path().c_str());
     std::printf("metrics on http://%s\n", running.metrics.address.c_str());
     std::fflush(stdout);
 }

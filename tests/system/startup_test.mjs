@@ -98,6 +98,18 @@ describe('start', () => {
     await second.stop();
   });
 
+  it('a port whose server was killed can be taken at once', options, async () => {
+    let server = await Server.start({ cores: 2 });
+    const { port } = server;
+    for (let i = 0; i < 3; i++) {
+      await RawSocket.connect(server);
+      server.kill();
+      await server.exited;
+      server = await Server.start({ cores: 2, flags: ['--port', String(port)] });
+    }
+    await server.stop();
+  });
+
   it('an unknown flag names the nearest one', options, async () => {
     for (const [wrong, right] of [['--prot', '--port'], ['--queue-message', '--queue-messages'], ['--ping-intervall', '--ping-interval']]) {
       assert.ok((await failsToStart([wrong, '1'])).includes(right), `${wrong} -> ${right}`);

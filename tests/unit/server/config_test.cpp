@@ -95,6 +95,8 @@ std::array<std::string, 3> samples(const Setting& s) {
     if (s.operand == "SIZE") return {"12KiB", "13KiB", "14KiB"};
     if (s.operand == "PATH") return {"/x", "/y", "/z"};
     if (s.operand == "TOKEN") return {"sixteen-or-more-of-a", "sixteen-or-more-of-b", "sixteen-or-more-of-c"};
+    if (s.operand == "SOCKET") return {"/run/a", "/run/b", "/run/c"};
+    if (s.operand == "MODE") return {"0600", "666", "0660"};
     if (s.operand == "POLICY") return {"disconnect", "conflate", "drop-newest"};
     if (s.operand == "LEVEL") return {"error", "warn", "debug"};
     if (s.operand == "FORMAT") return {"json", "text", "json"};
@@ -187,6 +189,19 @@ TEST_CASE("cores are a number or a list of CPUs", "[server][config]") {
     CHECK(parse_cores(list)->cores == 128);
     list += "128";
     CHECK_FALSE(parse_cores(list));
+}
+
+TEST_CASE("Unix sockets are absolute paths with octal permissions", "[server][config]") {
+    CHECK(parse_socket_path("/run/spillway/s.sock") == "/run/spillway/s.sock");
+    CHECK(parse_socket_path("/" + std::string(89, 'a')));
+    for (const std::string& bad : {std::string(), std::string("s.sock"), std::string("/run/"), std::string("/a b"),
+                                   "/" + std::string(90, 'a'), std::string("/a\0b", 4)}) {
+        CAPTURE(bad);
+        CHECK_FALSE(parse_socket_path(bad));
+    }
+    CHECK(parse_mode("0660") == 0660U);
+    CHECK(parse_mode("777") == 0777U);
+    for (const std::string_view bad : {"", "0680", "1777", "-1", "0x1", "660 "}) CHECK_FALSE(parse_mode(bad));
 }
 
 TEST_CASE("paths begin with a slash and do not end with one", "[server][config]") {
@@ -523,6 +538,8 @@ TEST_CASE("secrets on the command line are overwritten in place", "[server][conf
     CHECK(hidden({"spillway", "--app", "hush"}) == "spillway --app **** ");
     CHECK(hidden({"spillway", "--app=hush"}) == "spillway --app=**** ");
     CHECK(hidden({"spillway", "--app", "i:k:a:b"}) == "spillway --app i:k:*** ");
+    CHECK(hidden({"spillway", "--dashboard-token", "abc", "--dashboard-token=abc"}) ==
+          "spillway --dashboard-token *** --dashboard-token=*** ");
     std::string port[] = {"spillway", "--port", "1"};
     char* argv[] = {port[0].data(), port[1].data(), port[2].data()};
     CHECK_FALSE(hide_secrets(3, argv));

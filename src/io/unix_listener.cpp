@@ -1,0 +1,148 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+#include "io/unix_listener.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <climits>
+#include <csignal>
+#include <cstring>
+#include <thread>
+#include <utility>
+
+#include "base/assert.h"
+
+namespace spillway::io {
+namespace {
+
+static_assert(kUnixPathMax + 16 < sizeof(sockaddr_un::sun_path));
+
+sockaddr_un address_of(const std::string& path) {
+    SPILLWAY_ASSERT(path.size() < sizeof(sockaddr_un::sun_path));
+    sockaddr_un address = {};
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+    return address;
+}
+
+std::unexpected<std::string> cannot(const std::string& path, const std::string& why) {
+    return base::fail("cannot listen on unix:" + path + ": " + why);
+}
+
+/// How long a dead process's socket is waited for.
+constexpr std::chrono::milliseconds kDyingWait{20};
+constexpr int kDyingLooks = 100;
+
+enum class Occupant { nobody, listens, other };
+
+/// Who is at that name. `owner` is told where the kernel knows.
+Occupant look(const std::string& path, pid_t& owner) {
+    struct stat status = {};
+    if (::lstat(path.c_str(), &status) != 0) return Occupant::nobody;
+    if (!S_ISSOCK(status.st_mode)) return Occupant::other;
+    const Descriptor probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const sockaddr_un address = address_of(path);
+    const int connected = ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    if (connected != 0 && (errno == ECONNREFUSED || errno == ENOENT)) return Occupant::nobody;
+    ucred credentials = {};
+    socklen_t bytes = sizeof credentials;
+    if (connected == 0 && ::getsockopt(probe.get(), SOL_SOCKET, SO_PEERCRED, &credentials, &bytes) == 0)
+        owner = credentials.pid;
+    return Occupant::listens;  // or its backlog is full, or we may not connect: it is alive in any case
+}
+
+/// Moves the listening socket from `made` to its place; says what is there if that is not to be replaced. Under a lock of
+/// the folder, so that of two starters one sees the other.
+std::string settle(const std::string& made, const std::string& path) {
+    const std::string folder = path.substr(0, std::max<std::size_t>(path.rfind('/'), 1));
+    const Descriptor lock(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!lock || ::flock(lock.get(), LOCK_EX) != 0) return std::strerror(errno);
+    pid_t owner = 0;
+    Occupant occupant = look(path, owner);
+    // The kernel takes a moment to put away the rings of a process that was killed, and with them the sockets.
+    const auto dying = [&] {
+        return occupant == Occupant::listens && owner != 0 && ::kill(owner, 0) != 0 && errno == ESRCH;
+    };
+    for (int i = 0; i < kDyingLooks && dying(); ++i) {
+        std::this_thread::sleep_for(kDyingWait);
+        occupant = look(path, owner);
+    }
+    switch (occupant) {
+        case Occupant::other: return "there is something else of that name, which is no socket";
+        case Occupant::listens:
+            return owner != 0 ? "pid " + std::to_string(owner) + " listens there"
+                              : std::string("somebody listens there");
+        case Occupant::nobody: break;
+    }
+    return ::rename(made.c_str(), path.c_str()) == 0 ? std::string() : std::strerror(errno);
+}
+
+}  // namespace
+
+base::Result<UnixListener> UnixListener::open(const std::string& path, mode_t mode, std::size_t count) {
+    SPILLWAY_ASSERT(count >= 1 && path.starts_with('/') && path.size() <= kUnixPathMax);
+    // Made under a name of its own, so that nobody can find it before it listens and has its permissions.
+    const std::string made = path + "." + std::to_string(::getpid());
+    ::unlink(made.c_str());
+    Descriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const sockaddr_un address = address_of(made);
+    struct stat status = {};
+    if (!fd || ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+        return cannot(path, std::strerror(errno));
+    if (::chmod(made.c_str(), mode) != 0 || ::listen(fd.get(), INT_MAX) != 0 || ::lstat(made.c_str(), &status) != 0) {
+        const int error = errno;
+        ::unlink(made.c_str());
+        return cannot(path, std::strerror(error));
+    }
+    if (const std::string fault = settle(made, path); !fault.empty()) {
+        ::unlink(made.c_str());
+        return cannot(path, fault);
+    }
+    // Shared by all cores: who looks, sees a connection and finds it taken by another, must not wait for the next.
+    constexpr timeval kSoon = {0, 1000};
+    static_cast<void>(::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kSoon, sizeof kSoon));
+    UnixListener listener;
+    listener.path_ = path;
+    listener.device_ = status.st_dev;
+    listener.inode_ = status.st_ino;
+    for (std::size_t i = 1; i < count; ++i) {
+        Descriptor copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
+        if (!copy) return cannot(path, std::strerror(errno));
+        listener.sockets.push_back(std::move(copy));
+    }
+    listener.sockets.push_back(std::move(fd));
+    return listener;
+}
+
+UnixListener::UnixListener(UnixListener&& other) noexcept
+    : sockets(std::move(other.sockets)),
+      path_(std::exchange(other.path_, {})),
+      device_(other.device_),
+      inode_(other.inode_) {}
+
+UnixListener& UnixListener::operator=(UnixListener&& other) noexcept {
+    if (this == &other) return *this;
+    remove();
+    sockets = std::move(other.sockets);
+    path_ = std::exchange(other.path_, {});
+    device_ = other.device_;
+    inode_ = other.inode_;
+    return *this;
+}
+
+void UnixListener::remove() {
+    struct stat status = {};
+    if (path_.empty() || ::lstat(path_.c_str(), &status) != 0) return;
+    if (status.st_dev == device_ && status.st_ino == inode_) ::unlink(path_.c_str());
+}
+
+}  // namespace spillway::io
