@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "server/config_flags.h"
 #include "server/config_load.h"
+#include "server/doctor.h"
 #include "server/server.h"
 
 int main(int argc, char** argv, char** environment) {
@@ -27,6 +28,11 @@ int main(int argc, char** argv, char** environment) {
         return loaded.exit_code;
     }
     const auto& config = loaded.config;
+    if (loaded.command == spillway::server::Command::doctor) {
+        const auto diagnosis = spillway::server::diagnose(config, loaded.json);
+        std::fputs(diagnosis.text.c_str(), stdout);
+        return diagnosis.exit_code;
+    }
     log::init(log::level_named(config.log_level).value_or(log::Level::info),
               config.log_format == spillway::LogFormat::json ? log::Format::json : log::Format::text);
     if (secrets_shown)

@@ -18,8 +18,8 @@ namespace {
 
 using base::concat;
 
-constexpr std::string_view kCommands[] = {"serve", "check-config", "profiles"};
-constexpr std::string_view kCommandsToCome[] = {"publish", "tail", "doctor"};
+constexpr std::string_view kCommands[] = {"serve", "check-config", "profiles", "doctor"};
+constexpr std::string_view kCommandsToCome[] = {"publish", "tail"};
 
 std::string quoted(std::string_view text) { return concat('\'', base::log::escaped(text, 64), '\''); }
 
@@ -75,6 +75,8 @@ base::Result<CommandLine> read_command_line(int argc, const char* const* argv) {
     CLI::App* check = app.add_subcommand("check-config")->fallthrough();
     std::string file;
     check->add_option("FILE", file);
+    CLI::App* doctor = app.add_subcommand("doctor")->fallthrough();
+    doctor->add_flag("--json", line.json);
     const CLI::App* profiles = app.add_subcommand("profiles")->fallthrough();
     app.require_subcommand(0, 1);
 
@@ -96,6 +98,7 @@ base::Result<CommandLine> read_command_line(int argc, const char* const* argv) {
     for (std::size_t i = 0; i < settings.size(); ++i) {
         if (options[i]->count() > 0) line.settings.emplace_back(&settings[i], std::move(words[i]));
     }
+    if (doctor->parsed()) line.command = Command::doctor;
     if (profiles->parsed()) line.command = Command::profiles;
     if (check->parsed()) {
         line.command = Command::check_config;
@@ -147,6 +150,7 @@ std::string help_text() {
         "\n"
         "Usage: spillway [serve] [flags]\n"
         "       spillway check-config FILE\n"
+        "       spillway doctor [--json]    what this host should have changed, and how\n"
         "       spillway profiles           what --profile stands for\n"
         "\n"
         "Flags (a flag beats its environment variable, which beats the configuration file):\n";

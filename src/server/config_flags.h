@@ -14,12 +14,13 @@
 
 namespace spillway::server {
 
-enum class Command : std::uint8_t { serve, check_config, profiles, help, version };
+enum class Command : std::uint8_t { serve, check_config, profiles, doctor, help, version };
 
 struct CommandLine {
     Command command = Command::serve;
     std::string config_file;                                       // empty = none named
     std::vector<std::pair<const Setting*, std::string>> settings;  // as written, not checked
+    bool json = false;                                             // of doctor
     std::vector<std::string> apps;                                 // ID:KEY:SECRET, not checked
 };
 

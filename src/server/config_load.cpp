@@ -210,6 +210,8 @@ LoadOutcome serve(const CommandLine& line, const char* const* environment) {
     auto checked = finish(*std::move(draft));
     if (!checked) return leave(1, concat("spillway: ", checked.error()));
     outcome.run = true;
+    outcome.command = line.command;
+    outcome.json = line.json;
     outcome.config = std::move(checked->config);
     std::move(checked->notices.begin(), checked->notices.end(), std::back_inserter(outcome.notices));
     return outcome;
@@ -225,6 +227,7 @@ LoadOutcome load_config(int argc, const char* const* argv, const char* const* en
         case Command::version: return leave(0, version_text());
         case Command::check_config: return check(*line);
         case Command::profiles: return leave(0, profiles_text());
+        case Command::doctor:
         case Command::serve: break;
     }
     return serve(*line, environment);

@@ -208,3 +208,27 @@ describe('check-config', () => {
     }
   });
 });
+
+describe('doctor', () => {
+  const codes = { good: 0, hint: 0, change: 1, obstacle: 2 };
+
+  it('says of this host what should change and why, and ends with the code for it', options, async () => {
+    const text = await run(['doctor']);
+    const json = await run(['doctor', '--json', '--port', '0']);
+    const report = JSON.parse(json.stdout);
+    assert.equal(json.code, report.exit_code);
+    assert.equal(json.code, Math.max(...report.findings.map((f) => codes[f.verdict])));
+    assert.equal(text.code, json.code);
+    for (const { topic, verdict, found, change } of report.findings) {
+      assert.ok(text.stdout.includes(`${topic}: ${found}`), topic);
+      assert.equal(change === '', verdict === 'good' || verdict === 'obstacle', topic);
+    }
+    assert.ok(report.findings.some((f) => f.topic === 'io_uring' && f.verdict === 'good'));
+  });
+
+  it('sees a low descriptor limit, and names the command', options, async () => {
+    const { code, stdout } = await run(['doctor'], { descriptorLimit: 512 });
+    assert.equal(code, 1);
+    assert.match(stdout, /change +open files: .*512[^]*-> .*1048576/);
+  });
+});

@@ -29,6 +29,9 @@ export function cleanEnvironment(extra = {}) {
   return { ...Object.fromEntries(kept), ...extra };
 }
 
+/** The command that starts the binary with that limit of descriptors. */
+const limited = (n) => (n ? ['sh', '-c', `ulimit -n ${n}; exec "$0" "$@"`, binary] : [binary]);
+
 export class Server {
   app = developmentApp;
   stdout = '';
@@ -57,8 +60,7 @@ export class Server {
 
   #spawn(flags, env, descriptorLimit) {
     this.commandLine = [binary, ...flags].join(' ');
-    const command = descriptorLimit ? ['sh', '-c', `ulimit -n ${descriptorLimit}; exec "$0" "$@"`, binary] : [binary];
-    const [program, ...words] = [...command, ...flags];
+    const [program, ...words] = [...limited(descriptorLimit), ...flags];
     this.child = spawn(program, words, { env: cleanEnvironment(env), stdio: ['ignore', 'pipe', 'pipe'] });
     this.pid = this.child.pid;
     this.child.stdout.setEncoding('utf8').on('data', (text) => (this.stdout += text));
@@ -233,8 +235,9 @@ export function onCores(title, { cores = [1, 2], ...options }, define) {
 }
 
 /** Runs the binary to its end: {code, stdout, stderr}. For commands, and for starts that must fail. */
-export async function run(flags, { env, ms = 10_000 } = {}) {
-  const child = spawn(binary, flags, { env: cleanEnvironment(env), stdio: ['ignore', 'pipe', 'pipe'] });
+export async function run(flags, { env, ms = 10_000, descriptorLimit } = {}) {
+  const [program, ...words] = [...limited(descriptorLimit), ...flags];
+  const child = spawn(program, words, { env: cleanEnvironment(env), stdio: ['ignore', 'pipe', 'pipe'] });
   const result = { stdout: '', stderr: '', code: null, signal: null };
   child.stdout.setEncoding('utf8').on('data', (text) => (result.stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text) => (result.stderr += text));

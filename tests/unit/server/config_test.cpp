@@ -477,7 +477,7 @@ TEST_CASE("an unknown flag is refused with the nearest known one", "[server][con
     CHECK(holds(reason({"--ap", "x"}), "'--app'"));
     CHECK(holds(reason({"--memory-limit", "1GiB"}), "not supported yet"));
     CHECK(holds(reason({"--max-clients-per-ip=3"}), "not supported yet"));
-    CHECK(holds(reason({"doctor"}), "'doctor' is not supported yet"));
+    CHECK(holds(reason({"docter"}), "did you mean 'doctor'"));
     CHECK(holds(reason({"publish", "--x"}), "'publish' is not supported yet"));
     CHECK(holds(reason({"sevre"}), "unknown command 'sevre': did you mean 'serve'?"));
     CHECK(holds(reason({"serve", "again"}), "unknown command 'again'"));
