@@ -58,7 +58,7 @@ how
   --repeats N                  of the whole, in turn with what it is compared with (1)
   --against-single             the same deliveries over one channel, too, and the ratio
   --against-limit              bare passes of bench/limit in turn with the broadcasts, and the ratio;
-                               --limit PROGRAM, --limit-cpus SENDER,READER
+                               --limit PROGRAM, --limit-cpus SENDER,READER; --no-limit undoes a scenario's
   --processes N                of subscribers (as few as descriptors allow)
   --cpus A,B,...               pin the publisher to A, the subscribers' processes to the rest in turn
   --json FILE, --plot FILE     the figures once more; latency percentiles over time or rate, as SVG
@@ -216,11 +216,14 @@ std::vector<Flag> flags_of(Options& o) {
 }
 
 std::vector<Switch> switches_of(Options& o) {
-    return {
-        {"--against-single", &o.against_single}, {"--against-limit", &o.against_limit}, {"--separate", &o.separate}};
+    return {{"--against-single", &o.against_single},
+            {"--against-limit", &o.against_limit},
+            {"--no-limit", &o.no_limit},
+            {"--separate", &o.separate}};
 }
 
 std::string check(Options& o) {
+    if (o.no_limit) o.against_limit = false;
     const std::uint32_t most = o.mode == Mode::idle ? o.idle : o.connections();
     const std::uint32_t needed = (most + kClientsPerProcess - 1) / kClientsPerProcess;
     if (o.processes == 0) o.processes = needed;

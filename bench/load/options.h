@@ -77,6 +77,7 @@ struct Options {
     std::vector<unsigned> cpus;        // where to pin: the publisher first, then the subscribers' processes in turn
     bool against_single = false;       // play the same deliveries over one channel as well, and compare
     bool against_limit = false;        // bare passes between the broadcasts, and compare
+    bool no_limit = false;             // not that, although the scenario says so
     std::vector<unsigned> limit_cpus;  // of the bare passes: sender, reader
     std::string limit_program;         // where bench/limit is, if not beside this program
 
