@@ -135,7 +135,7 @@ def hot20(bench):
 
 def _lone(bench, server, publish):
     out = bench.load.play(server, ["--mode", "lone", "--publish", publish, "--messages", 400, "--echo", "/echo", *bench.places.single_reader()])
-    return out["delivery_ms"]["p50"] * 1e3, out["echo_ms"]["p50"] * 1e3
+    return out["delivery_us"]["p50"], out["echo_us"]["p50"]
 
 
 def lone(bench):

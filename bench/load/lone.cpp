@@ -63,13 +63,14 @@ std::optional<LoneOutcome> play_lone(const Options& options) {
             std::fprintf(stderr, "spillway-load: a lone message was not delivered %s\n", publisher->refusal().c_str());
             return std::nullopt;
         }
-        if (n >= options.warmup) outcome.delivery.add(delivered - published);
+        if (n >= options.warmup) outcome.delivery_us.push_back(static_cast<double>(delivered - published) / 1e3);
         if (!echo) continue;
         ppoll(nullptr, 0, &kSilence, nullptr);
         const std::int64_t asked = now_ns();
         echo->send(question);
         if (!hear(*echo, asked + kPatience)) return std::nullopt;
-        if (n >= options.warmup) outcome.echo.add(now_ns() - asked);
+        const std::int64_t answered = now_ns();
+        if (n >= options.warmup) outcome.echo_us.push_back(static_cast<double>(answered - asked) / 1e3);
     }
     return outcome;
 }

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "histogram.h"
@@ -101,10 +102,12 @@ struct ConnectOutcome {
 };
 
 struct LoneOutcome {
-    Histogram delivery;  // from the publish to the receipt
-    Histogram echo;      // of a message of the same size; empty: no echo was asked for
+    std::vector<double> delivery_us;  // from the publish to the receipt; a few microseconds count, so no histogram
+    std::vector<double> echo_us;      // of a message of the same size; empty: no echo was asked for
 };
 
-[[nodiscard]] double median(std::vector<double> values);
+/// The value that `share` (0..1) of all do not exceed; 0 of none.
+[[nodiscard]] double percentile(std::vector<double> values, double share);
+[[nodiscard]] inline double median(std::vector<double> values) { return percentile(std::move(values), 0.5); }
 
 }  // namespace spillway::load

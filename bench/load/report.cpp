@@ -96,11 +96,12 @@ void print_slow(const Outcome& o) {
 
 }  // namespace
 
-double median(std::vector<double> values) {
+double percentile(std::vector<double> values, double share) {
     if (values.empty()) return 0;
-    const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-    std::nth_element(values.begin(), middle, values.end());
-    return *middle;
+    const auto rank = std::min(static_cast<std::size_t>(share * static_cast<double>(values.size())), values.size() - 1);
+    const auto at = values.begin() + static_cast<std::ptrdiff_t>(rank);
+    std::nth_element(values.begin(), at, values.end());
+    return *at;
 }
 
 void print(const Outcome& o) {
@@ -148,12 +149,12 @@ void print(const ConnectOutcome& o) {
 }
 
 void print(const LoneOutcome& o) {
-    std::printf("lone messages, microseconds: p50 %.1f, p99 %.1f", o.delivery.percentile_ms(0.5) * 1e3,
-                o.delivery.percentile_ms(0.99) * 1e3);
-    if (o.echo.count() != 0)
-        std::printf("; echo: p50 %.1f, p99 %.1f; difference of p50 %.1f", o.echo.percentile_ms(0.5) * 1e3,
-                    o.echo.percentile_ms(0.99) * 1e3,
-                    (o.delivery.percentile_ms(0.5) - o.echo.percentile_ms(0.5)) * 1e3);
+    const double delivery = median(o.delivery_us);
+    const double echo = median(o.echo_us);
+    std::printf("lone messages, microseconds: p50 %.1f, p99 %.1f", delivery, percentile(o.delivery_us, 0.99));
+    if (!o.echo_us.empty())
+        std::printf("; echo: p50 %.1f, p99 %.1f; difference of p50 %.1f", echo, percentile(o.echo_us, 0.99),
+                    delivery - echo);
     std::printf("\n");
 }
 
@@ -246,10 +247,12 @@ bool write_json(const std::string& file, const ConnectOutcome& o) {
 
 bool write_json(const std::string& file, const LoneOutcome& o) {
     std::ofstream out(file);
-    out << "{";
-    json_histogram(out, "delivery_ms", o.delivery);
-    out << ", ";
-    json_histogram(out, "echo_ms", o.echo);
+    const char* separator = "{";
+    for (const auto& [name, values] : {std::pair("delivery_us", &o.delivery_us), std::pair("echo_us", &o.echo_us)}) {
+        out << separator << "\"" << name << "\": {\"count\": " << values->size() << ", \"p50\": " << median(*values)
+            << ", \"p95\": " << percentile(*values, 0.95) << ", \"p99\": " << percentile(*values, 0.99) << "}";
+        separator = ", ";
+    }
     out << "}\n";
     return out.flush().good();
 }

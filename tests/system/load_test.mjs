@@ -81,7 +81,7 @@ describe('load generator', { skip: load ? false : 'SPILLWAY_LOAD_BIN is not set'
   });
   it('a lone message against an echo', { timeout: 30_000 }, async () => {
     const outcome = await play('--scenario lone --messages 20 --echo /echo');
-    assert.ok(outcome.delivery_ms.count === 20 && outcome.echo_ms.count === 20);
+    assert.ok(outcome.delivery_us.count === 20 && outcome.echo_us.count === 20);
   });
   it('connects per second', { timeout: 30_000 }, async () => {
     const outcome = await play('--scenario connect --clients 100 --repeats 2');
