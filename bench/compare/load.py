@@ -30,7 +30,7 @@ class Load:
         if shown not in self.commands:
             self.commands.append(shown)
         with tempfile.NamedTemporaryFile(suffix=".json") as out:
-            words = [str(self.program), *flags, *server.load, "--json", out.name]
+            words = ["setpriv", "--pdeathsig", "KILL", str(self.program), *flags, *server.load, "--json", out.name]
             done = subprocess.run(words, capture_output=True, text=True, timeout=seconds)
             if done.returncode == 2 or (done.returncode == 1 and server.name == "spillway"):
                 raise Failed(f"{server.name}: {shown}: {(done.stdout + done.stderr).strip()[-600:]}")

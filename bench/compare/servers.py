@@ -29,7 +29,8 @@ class Server:
     def __init__(self, name, words, cpus, port, load, environment=None):
         self.name = name
         self.port = port
-        self.words = ["taskset", "-c", ",".join(map(str, cpus)), *map(str, words)]
+        # Whatever ends this script, no server stays behind on a pinned processor.
+        self.words = ["setpriv", "--pdeathsig", "KILL", "taskset", "-c", ",".join(map(str, cpus)), *map(str, words)]
         self.log = tempfile.TemporaryFile(mode="w+")
         self.process = subprocess.Popen(self.words, stdout=self.log, stderr=self.log, env={**os.environ, **(environment or {})})
         self.load = [*load, "--pid", str(self.process.pid)]
