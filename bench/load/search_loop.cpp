@@ -119,9 +119,9 @@ private:
 
 double bound_of(Run& run) {
     if (run.limit == nullptr || run.options.search_bound_passes == 0) return run.options.search_bound_ms;
-    std::vector<double> passes;
+    std::vector<double> passes(kPasses);
     run.limit->pass();
-    for (std::uint32_t i = 0; i < kPasses; ++i) passes.push_back(run.limit->pass().sends_ms);
+    for (double& pass : passes) pass = run.limit->pass().sends_ms;
     run.outcome.limit.sockets = run.options.clients;
     run.outcome.limit.sends_ms.push_back(median(passes));
     return run.options.search_bound_passes * median(passes);

@@ -36,7 +36,8 @@ void bind_source(int fd, std::uint32_t index) {
     sockaddr_in source{};
     source.sin_family = AF_INET;
     source.sin_addr.s_addr = htonl(0x7F000002 + index / kPerSourceAddress);
-    bind(fd, reinterpret_cast<const sockaddr*>(&source), sizeof source);
+    // Without it the connection leaves from another address, as long as that has ports.
+    static_cast<void>(bind(fd, reinterpret_cast<const sockaddr*>(&source), sizeof source));
 }
 
 }  // namespace
