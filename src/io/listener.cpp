@@ -3,9 +3,11 @@
 #include "io/listener.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 
 #include <cerrno>
 #include <chrono>
@@ -159,6 +161,28 @@ int open_next(Descriptor& fd, Endpoint& endpoint) {
 }
 
 }  // namespace
+
+base::Result<Listeners> share_listener(Descriptor socket, std::size_t count) {
+    SPILLWAY_ASSERT(count >= 1);
+    Endpoint endpoint;
+    endpoint.bytes = sizeof endpoint.storage;
+    if (::getsockname(socket.get(), endpoint.address(), &endpoint.bytes) != 0 ||
+        (endpoint.storage.ss_family != AF_INET && endpoint.storage.ss_family != AF_INET6))
+        return base::fail(std::string("a socket that was handed to us is no TCP socket"));
+    // Who looks, sees a connection and finds it taken by another core, must not wait for the next.
+    constexpr timeval kSoon = {0, 1000};
+    static_cast<void>(::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &kSoon, sizeof kSoon));
+    Listeners listeners;
+    listeners.port = endpoint.port();
+    listeners.address = endpoint.text();
+    for (std::size_t i = 1; i < count; ++i) {
+        Descriptor copy(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0));
+        if (!copy) return base::fail(std::string("no descriptors left for listeners: ") + std::strerror(errno));
+        listeners.sockets.push_back(std::move(copy));
+    }
+    listeners.sockets.push_back(std::move(socket));
+    return listeners;
+}
 
 base::Result<Listeners> open_listeners(std::string_view host, std::uint16_t port, std::size_t count) {
     SPILLWAY_ASSERT(count >= 1);

@@ -28,4 +28,8 @@ struct Listeners {
 /// the owner of a port, and a second when there is none to be seen. Any thread.
 [[nodiscard]] base::Result<Listeners> open_listeners(std::string_view host, std::uint16_t port, std::size_t count);
 
+/// Listeners out of a TCP socket that somebody else opened for us: `count` (>= 1) descriptors of it, so that every core accepts
+/// from its one backlog.
+[[nodiscard]] base::Result<Listeners> share_listener(Descriptor socket, std::size_t count);
+
 }  // namespace spillway::io

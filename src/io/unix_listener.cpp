@@ -107,20 +107,31 @@ base::Result<UnixListener> UnixListener::open(const std::string& path, mode_t mo
         ::unlink(made.c_str());
         return cannot(path, fault);
     }
-    // Shared by all cores: who looks, sees a connection and finds it taken by another, must not wait for the next.
-    constexpr timeval kSoon = {0, 1000};
-    static_cast<void>(::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &kSoon, sizeof kSoon));
     UnixListener listener;
     listener.path_ = path;
     listener.device_ = status.st_dev;
     listener.inode_ = status.st_ino;
-    for (std::size_t i = 1; i < count; ++i) {
-        Descriptor copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
-        if (!copy) return cannot(path, std::strerror(errno));
-        listener.sockets.push_back(std::move(copy));
-    }
-    listener.sockets.push_back(std::move(fd));
+    if (const auto spread = listener.spread(std::move(fd), count); !spread) return cannot(path, spread.error());
     return listener;
+}
+
+base::Result<UnixListener> UnixListener::share(Descriptor socket, std::size_t count) {
+    UnixListener listener;
+    if (const auto spread = listener.spread(std::move(socket), count); !spread) return base::fail(spread.error());
+    return listener;
+}
+
+base::Result<void> UnixListener::spread(Descriptor socket, std::size_t count) {
+    // Shared by all cores: who looks, sees a connection and finds it taken by another, must not wait for the next.
+    constexpr timeval kSoon = {0, 1000};
+    static_cast<void>(::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &kSoon, sizeof kSoon));
+    for (std::size_t i = 1; i < count; ++i) {
+        Descriptor copy(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0));
+        if (!copy) return base::fail(std::string(std::strerror(errno)));
+        sockets.push_back(std::move(copy));
+    }
+    sockets.push_back(std::move(socket));
+    return {};
 }
 
 UnixListener::UnixListener(UnixListener&& other) noexcept

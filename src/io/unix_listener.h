@@ -26,6 +26,9 @@ public:
     /// permissions. The failure is a sentence with the cause. Blocks for microseconds, two seconds when a dead process still listens.
     [[nodiscard]] static base::Result<UnixListener> open(const std::string& path, mode_t mode, std::size_t count);
 
+    /// The same of a listening Unix socket that somebody else opened for us, and whose name is theirs.
+    [[nodiscard]] static base::Result<UnixListener> share(Descriptor socket, std::size_t count);
+
     UnixListener() = default;
     UnixListener(UnixListener&& other) noexcept;
     UnixListener& operator=(UnixListener&& other) noexcept;
@@ -41,6 +44,7 @@ public:
     void leave_name() { path_.clear(); }
 
 private:
+    [[nodiscard]] base::Result<void> spread(Descriptor socket, std::size_t count);
     void remove();
 
     std::string path_;

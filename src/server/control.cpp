@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/control.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <ctime>
 
@@ -16,24 +17,48 @@ void Control::run() {
     int signal = 0;
     while (signal != SIGTERM && signal != SIGINT) {
         signal = next_signal(reloader_.waiting());
-        if (signal == SIGHUP) reloader_.reload(port_, quotas_, ops_);
+        if (signal == SIGHUP) reload();
         hear_cores();
+        tell_alive();
     }
     drain();
 }
 
-int Control::next_signal(bool something_else) {
+int Control::next_signal(bool answer_due) {
     // Cores do not wake this thread: while they owe an answer it looks now and then.
-    constexpr timespec kLook{0, 2'000'000};
+    constexpr base::Duration kLook = std::chrono::milliseconds{2};
     int signal = 0;
-    if (!something_else) return sigwait(&signals_, &signal) == 0 ? signal : 0;
-    signal = sigtimedwait(&signals_, nullptr, &kLook);
+    const auto watchdog = supervisor_.alive_every();
+    if (!answer_due && !watchdog) return sigwait(&signals_, &signal) == 0 ? signal : 0;
+    const base::Duration wait = answer_due ? kLook : std::max(alive_due_ - clock_.now(), kLook);
+    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(wait);
+    const timespec most{seconds.count(), (wait - seconds).count()};
+    signal = sigtimedwait(&signals_, nullptr, &most);
     return signal > 0 ? signal : 0;
+}
+
+void Control::reload() {
+    supervisor_.reloading(clock_.now());
+    reloader_.reload(port_, quotas_, ops_);
+    if (!reloader_.waiting())
+        supervisor_.ready("the reload was refused, see the log; the settings before are in force");
+}
+
+/// Only while the loops turn: a server that hangs is to be restarted.
+void Control::tell_alive() {
+    const auto every = supervisor_.alive_every();
+    const base::Instant now = clock_.now();
+    if (!every || now < alive_due_ || !ops_.health(now).ok) return;
+    alive_due_ = now + *every;
+    supervisor_.alive();
 }
 
 void Control::hear_cores() {
     port_.drain(1024, [this](CoreId, const Envelope& envelope) {
-        if (std::holds_alternative<Reloaded>(envelope)) reloader_.switched(port_, quotas_, ops_);
+        if (std::holds_alternative<Reloaded>(envelope)) {
+            reloader_.switched(port_, quotas_, ops_);
+            if (!reloader_.waiting()) supervisor_.ready("reloaded");
+        }
         if (std::holds_alternative<Signal>(envelope)) ++drained_;
     });
     port_.flush();
@@ -48,6 +73,7 @@ void Control::drain() {
     const Config& config = reloader_.current()->config;
     log::info(base::concat("draining: no new connections; up to ", config.drain_timeout.count() / 1000, " s for ",
                            quotas_.clients.count(), " clients"));
+    supervisor_.stopping("draining");
     ops_.set_draining();
     deadline_ = clock_.now() + config.drain_timeout;
     background_.hurry();
@@ -60,6 +86,7 @@ void Control::drain() {
             deadline_ = clock_.now();
         }
         hear_cores();
+        tell_alive();
     }
     tell_cores(Signal::What::stop);
     while (port_.outbox_waiting()) port_.flush();
@@ -70,6 +97,7 @@ void Control::finish() {
     while (!background_.finished()) {
         const int again = next_signal(true);
         if (again == SIGTERM || again == SIGINT) background_.finish(clock_.now());
+        supervisor_.alive();
     }
 }
 

@@ -2,13 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The main thread while the server runs: the control endpoint of the mesh. It waits for signals and passes on what they
-// mean: SIGHUP reloads, SIGTERM and SIGINT drain, a second one of these cuts.
+// mean: SIGHUP reloads, SIGTERM and SIGINT drain, a second one of these cuts. What happens is told to the service
+// manager, and that the loops turn to its watchdog.
 #pragma once
 
 #include <csignal>
 #include <cstddef>
 
 #include "base/clock.h"
+#include "io/supervisor.h"
 #include "server/background.h"
 #include "server/mesh.h"
 #include "server/ops.h"
@@ -20,13 +22,14 @@ namespace spillway::server {
 class Control {
 public:
     /// `signals`: blocked in every thread; waited for here. References outlive it.
-    Control(Mesh& mesh, Reloader& reloader, Quotas& quotas, Ops& ops, Background& background, const base::Clock& clock,
-            const sigset_t& signals)
+    Control(Mesh& mesh, Reloader& reloader, Quotas& quotas, Ops& ops, Background& background,
+            io::Supervisor& supervisor, const base::Clock& clock, const sigset_t& signals)
         : port_(mesh, mesh.control()),
           reloader_(reloader),
           quotas_(quotas),
           ops_(ops),
           background_(background),
+          supervisor_(supervisor),
           clock_(clock),
           signals_(signals) {}
 
@@ -36,9 +39,11 @@ public:
     void finish();
 
 private:
-    /// The next signal, or 0 after a while without one if something else is waited for.
-    [[nodiscard]] int next_signal(bool something_else);
+    /// The next signal; 0 after a while without one if somebody owes an answer, or when the watchdog wants to hear from us.
+    [[nodiscard]] int next_signal(bool answer_due);
     void hear_cores();
+    void reload();
+    void tell_alive();
     void drain();
     void tell_cores(Signal::What what);
     [[nodiscard]] std::size_t cores() const { return port_.self(); }
@@ -48,9 +53,11 @@ private:
     Quotas& quotas_;
     Ops& ops_;
     Background& background_;
+    io::Supervisor& supervisor_;
     const base::Clock& clock_;
     const sigset_t& signals_;
     base::Instant deadline_{};  // of the drain
+    base::Instant alive_due_{};
     std::size_t drained_ = 0;
 };
 

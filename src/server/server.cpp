@@ -6,9 +6,11 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -19,6 +21,7 @@
 #include "build_info.h"
 #include "io/capabilities.h"
 #include "io/listener.h"
+#include "io/supervisor.h"
 #include "io/unix_listener.h"
 #include "io/uring_ring.h"
 #include "server/background.h"
@@ -110,14 +113,54 @@ struct Running {
     io::Listeners metrics;
 };
 
+/// Sockets that a service manager opened for us, by what they are for.
+struct Given {
+    io::Descriptor main;
+    io::Descriptor metrics;
+    io::Descriptor local;
+};
+
+base::Result<Given> take_given() {
+    const auto variable = [](const char* name) {
+        const char* value = std::getenv(name);  // before there are other threads
+        return std::string_view(value == nullptr ? "" : value);
+    };
+    auto sockets = io::given_sockets(variable("LISTEN_FDS"), variable("LISTEN_PID"), variable("LISTEN_FDNAMES"));
+    if (!sockets) return base::fail(std::move(sockets).error());
+    Given given;
+    for (io::GivenSocket& socket : *sockets) {
+        int family = 0;
+        socklen_t bytes = sizeof family;
+        static_cast<void>(::getsockopt(socket.fd.get(), SOL_SOCKET, SO_DOMAIN, &family, &bytes));
+        io::Descriptor& place = socket.name == "metrics" ? given.metrics : family == AF_UNIX ? given.local : given.main;
+        if (place)
+            return base::fail(concat("two sockets for the same purpose were handed to us, the second is called \"",
+                                     log::escaped(socket.name),
+                                     "\": one of each kind is possible, and FileDescriptorName=metrics "
+                                     "tells the metrics port from the main one"));
+        place = std::move(socket.fd);
+    }
+    return given;
+}
+
+base::Result<io::Listeners> listen(io::Descriptor given, std::string_view host, std::uint16_t port, std::size_t count) {
+    return given ? io::share_listener(std::move(given), count) : io::open_listeners(host, port, count);
+}
+
 base::Result<void> open_ports(Running& running, std::size_t cores) {
     const Config& config = running.settings.config;
-    auto main = io::open_listeners(config.host, config.port, cores);
+    auto given = take_given();
+    if (!given) return base::fail(std::move(given).error());
+    auto main = listen(std::move(given->main), config.host, config.port, cores);
     if (!main) return base::fail(main.error());
-    auto metrics = io::open_listeners(config.metrics_host, config.metrics_port, 1);
+    auto metrics = listen(std::move(given->metrics), config.metrics_host, config.metrics_port, 1);
     if (!metrics) return base::fail(concat(metrics.error(), " (metrics port: --metrics-port chooses another)"));
     running.ops.set_port(main->port);
-    if (!config.unix_socket.empty()) {
+    if (given->local) {
+        auto local = io::UnixListener::share(std::move(given->local), cores);
+        if (!local) return base::fail(local.error());
+        running.local = std::move(*local);
+    } else if (!config.unix_socket.empty()) {
         auto local = io::UnixListener::open(config.unix_socket, config.unix_socket_mode, cores);
         if (!local) return base::fail(local.error());
         running.local = std::move(*local);
@@ -210,8 +253,10 @@ base::Result<int> serve(Config wanted, ConfigSource source) {
         threads.emplace_back([core = running.cores[i].get()] { core->run(); });
         pin(threads.back(), (*cpus)[i]);
     }
-    Control control(running.mesh, running.reloader, running.quotas, running.ops, running.background, running.clock,
-                    signals);
+    io::Supervisor supervisor = io::Supervisor::from_environment();
+    supervisor.ready(concat("listening on ", running.main.address));
+    Control control(running.mesh, running.reloader, running.quotas, running.ops, running.background, supervisor,
+                    running.clock, signals);
     control.run();
     for (std::thread& thread : threads) thread.join();
     control.finish();

@@ -29,8 +29,8 @@ export function cleanEnvironment(extra = {}) {
   return { ...Object.fromEntries(kept), ...extra };
 }
 
-/** The command that starts the binary with that limit of descriptors. */
-const limited = (n) => (n ? ['sh', '-c', `ulimit -n ${n}; exec "$0" "$@"`, binary] : [binary]);
+/** The command that starts the binary: `through` another program, or with that limit of descriptors. */
+const command = (n, through = []) => (n ? ['sh', '-c', `ulimit -n ${n}; exec "$0" "$@"`, binary] : [...through, binary]);
 
 export class Server {
   app = developmentApp;
@@ -41,7 +41,7 @@ export class Server {
   #directory = null;
 
   /** Starts and waits for both ready lines. `toml` becomes a file given by --config. */
-  static async start({ flags = [], toml, cores, app, env, drainMs = 10_000, descriptorLimit } = {}) {
+  static async start({ flags = [], toml, cores, app, env, drainMs = 10_000, descriptorLimit, through } = {}) {
     const server = new Server();
     if (app) server.app = app;
     server.drainMs = drainMs;
@@ -53,14 +53,14 @@ export class Server {
       writeFileSync(server.configFile, toml);
       all.push('--config', server.configFile);
     }
-    server.#spawn([...all, ...flags], env, descriptorLimit);
+    server.#spawn([...all, ...flags], env, command(descriptorLimit, through));
     await server.#ready();
     return server;
   }
 
-  #spawn(flags, env, descriptorLimit) {
+  #spawn(flags, env, start) {
     this.commandLine = [binary, ...flags].join(' ');
-    const [program, ...words] = [...limited(descriptorLimit), ...flags];
+    const [program, ...words] = [...start, ...flags];
     this.child = spawn(program, words, { env: cleanEnvironment(env), stdio: ['ignore', 'pipe', 'pipe'] });
     this.pid = this.child.pid;
     this.child.stdout.setEncoding('utf8').on('data', (text) => (this.stdout += text));
@@ -235,8 +235,8 @@ export function onCores(title, { cores = [1, 2], ...options }, define) {
 }
 
 /** Runs the binary to its end: {code, stdout, stderr}. For commands, and for starts that must fail. */
-export async function run(flags, { env, ms = 10_000, descriptorLimit } = {}) {
-  const [program, ...words] = [...limited(descriptorLimit), ...flags];
+export async function run(flags, { env, ms = 10_000, descriptorLimit, through } = {}) {
+  const [program, ...words] = [...command(descriptorLimit, through), ...flags];
   const child = spawn(program, words, { env: cleanEnvironment(env), stdio: ['ignore', 'pipe', 'pipe'] });
   const result = { stdout: '', stderr: '', code: null, signal: null };
   child.stdout.setEncoding('utf8').on('data', (text) => (result.stdout += text));

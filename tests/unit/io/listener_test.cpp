@@ -56,6 +56,22 @@ TEST_CASE("connections spread over all listeners of one port") {
     CHECK(sum == 200);
 }
 
+TEST_CASE("a socket that was handed over is shared: every copy accepts from its backlog") {
+    auto opened = open_listeners("127.0.0.1", 0, 1);
+    REQUIRE(opened);
+    const std::uint16_t port = opened->port;
+    const auto shared = share_listener(std::move(opened->sockets[0]), 3);
+    REQUIRE(shared);
+    CHECK(shared->sockets.size() == 3);
+    CHECK(shared->port == port);
+    CHECK(shared->address == "127.0.0.1:" + std::to_string(port));
+    for (const auto& socket : shared->sockets) {
+        const auto client = connect_to(port);
+        CHECK(accept_all(socket) == 1);
+    }
+    CHECK_FALSE(share_listener(Descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)), 1));
+}
+
 TEST_CASE("a second starter on a port fails and names the first") {
     const auto first = open_listeners("127.0.0.1", 0, 2);
     REQUIRE(first);
