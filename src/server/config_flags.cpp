@@ -18,7 +18,14 @@ namespace {
 
 using base::concat;
 
-constexpr std::string_view kCommands[] = {"serve", "check-config", "profiles", "doctor"};
+constexpr CommandEntry kCommands[] = {
+    {"serve", "", "serve; what happens without a command"},
+    {"check-config", "FILE", "say what is wrong with a configuration file"},
+    {"doctor", "[--json]", "say what this host should have changed, and how"},
+    {"profiles", "", "what --profile stands for"},
+    {"manual", "", "this manual as a page for man(1)"},
+    {"completion", "bash|zsh", "what completes a command line in that shell"},
+};
 constexpr std::string_view kCommandsToCome[] = {"publish", "tail"};
 
 std::string quoted(std::string_view text) { return concat('\'', base::log::escaped(text, 64), '\''); }
@@ -29,7 +36,9 @@ std::string unknown_word(std::string_view word) {
         if (std::find(std::begin(kCommandsToCome), std::end(kCommandsToCome), word) != std::end(kCommandsToCome)) {
             return concat("the command ", quoted(word), " is not supported yet");
         }
-        return concat("unknown command ", quoted(word), suggestion(word, kCommands));
+        std::vector<std::string_view> names;
+        for (const CommandEntry& command : kCommands) names.push_back(command.name);
+        return concat("unknown command ", quoted(word), suggestion(word, names));
     }
     const std::string_view flag = word.substr(0, word.find('='));
     const std::string_view name = flag.substr(std::min(flag.find_first_not_of('-'), flag.size()));
@@ -77,6 +86,9 @@ base::Result<CommandLine> read_command_line(int argc, const char* const* argv) {
     check->add_option("FILE", file);
     CLI::App* doctor = app.add_subcommand("doctor")->fallthrough();
     doctor->add_flag("--json", line.json);
+    const CLI::App* manual = app.add_subcommand("manual")->fallthrough();
+    CLI::App* completion = app.add_subcommand("completion")->fallthrough();
+    completion->add_option("SHELL", line.shell);
     const CLI::App* profiles = app.add_subcommand("profiles")->fallthrough();
     app.require_subcommand(0, 1);
 
@@ -98,6 +110,8 @@ base::Result<CommandLine> read_command_line(int argc, const char* const* argv) {
     for (std::size_t i = 0; i < settings.size(); ++i) {
         if (options[i]->count() > 0) line.settings.emplace_back(&settings[i], std::move(words[i]));
     }
+    if (manual->parsed()) line.command = Command::manual;
+    if (completion->parsed()) line.command = Command::completion;
     if (doctor->parsed()) line.command = Command::doctor;
     if (profiles->parsed()) line.command = Command::profiles;
     if (check->parsed()) {
@@ -106,6 +120,8 @@ base::Result<CommandLine> read_command_line(int argc, const char* const* argv) {
     }
     return line;
 }
+
+std::span<const CommandEntry> commands() { return kCommands; }
 
 namespace {
 
@@ -148,10 +164,13 @@ std::string help_text() {
     std::string text =
         "Spillway, a WebSocket broadcast server that speaks the Pusher Channels protocol.\n"
         "\n"
-        "Usage: spillway [serve] [flags]\n"
-        "       spillway check-config FILE\n"
-        "       spillway doctor [--json]    what this host should have changed, and how\n"
-        "       spillway profiles           what --profile stands for\n"
+        "Usage: spillway [COMMAND] [flags]\n"
+        "\n"
+        "Commands:\n";
+    for (const CommandEntry& command : kCommands)
+        append_entry(text, concat(command.name, command.operand.empty() ? "" : " ", command.operand), command.meaning,
+                     "");
+    text +=
         "\n"
         "Flags (a flag beats its environment variable, which beats the configuration file):\n";
     append_entry(text, "--config FILE", "a TOML file with these names, and apps, in it", "none");

@@ -5,7 +5,9 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -14,12 +16,21 @@
 
 namespace spillway::server {
 
-enum class Command : std::uint8_t { serve, check_config, profiles, doctor, help, version };
+enum class Command : std::uint8_t { serve, check_config, profiles, doctor, manual, completion, help, version };
+
+/// A command as help, manual and completion tell of it.
+struct CommandEntry {
+    std::string_view name;
+    std::string_view operand;  // what follows it; empty = flags alone
+    std::string_view meaning;
+};
+[[nodiscard]] std::span<const CommandEntry> commands();
 
 struct CommandLine {
     Command command = Command::serve;
     std::string config_file;                                       // empty = none named
     std::vector<std::pair<const Setting*, std::string>> settings;  // as written, not checked
+    std::string shell;                                             // of completion
     bool json = false;                                             // of doctor
     std::vector<std::string> apps;                                 // ID:KEY:SECRET, not checked
 };

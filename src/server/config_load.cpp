@@ -15,6 +15,7 @@
 #include "server/config_profiles.h"
 #include "server/config_settings.h"
 #include "server/config_values.h"
+#include "server/manual.h"
 
 namespace spillway::server {
 
@@ -226,6 +227,11 @@ LoadOutcome load_config(int argc, const char* const* argv, const char* const* en
         case Command::help: return leave(0, help_text());
         case Command::version: return leave(0, version_text());
         case Command::check_config: return check(*line);
+        case Command::manual: return leave(0, manual_page());
+        case Command::completion: {
+            const auto script = completion_script(line->shell);
+            return script ? leave(0, *script) : misunderstood(script.error());
+        }
         case Command::profiles: return leave(0, profiles_text());
         case Command::doctor:
         case Command::serve: break;

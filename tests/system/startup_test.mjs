@@ -5,6 +5,7 @@
 // from several places.
 
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import net from 'node:net';
 import { describe, it } from 'node:test';
 import { deadline } from './support/deadline.mjs';
@@ -230,5 +231,30 @@ describe('doctor', () => {
     const { code, stdout } = await run(['doctor'], { descriptorLimit: 512 });
     assert.equal(code, 1);
     assert.match(stdout, /change +open files: .*512[^]*-> .*1048576/);
+  });
+});
+
+describe('what is written for others to read', () => {
+  it('the manual page is clean roff', options, async (t) => {
+    const { code, stdout } = await run(['manual']);
+    assert.equal(code, 0);
+    const groff = spawnSync('groff', ['-man', '-ww', '-Tutf8'], { input: stdout, encoding: 'utf8' });
+    if (groff.error) return t.skip('no groff here');
+    assert.equal(groff.stderr, '');
+    assert.match(groff.stdout, /silence of a client after which it is pinged/);
+  });
+
+  it('bash completes commands, flags, and what they take', options, async () => {
+    const { stdout } = await run(['completion', 'bash']);
+    const completed = (words) => {
+      const script = `${stdout}\nCOMP_WORDS=(${words.map((w) => `'${w}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _spillway; echo "\${COMPREPLY[@]}"`;
+      const { status, stdout: replies, stderr } = spawnSync('bash', ['-c', script], { encoding: 'utf8' });
+      assert.equal(status, 0, stderr);
+      return replies.trim().split(' ');
+    };
+    assert.deepEqual(completed(['spillway', 'doc']), ['doctor']);
+    assert.deepEqual(completed(['spillway', '--ping']), ['--ping-interval']);
+    assert.deepEqual(completed(['spillway', '--overflow', 'd']), ['drop-newest', 'drop-oldest', 'disconnect']);
+    assert.deepEqual(completed(['spillway', '--profile', 'lat']), ['latency']);
   });
 });

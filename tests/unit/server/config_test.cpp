@@ -382,6 +382,48 @@ TEST_CASE("flags beat the environment, which beats the file, for every setting",
     }
 }
 
+TEST_CASE("manual and completion know every flag and command, and write them as their readers want",
+          "[server][config]") {
+    const std::string page = load({"manual"}).text;
+    const std::string bash = load({"completion", "bash"}).text;
+    const std::string zsh = load({"completion", "zsh"}).text;
+    const auto dashed = [](std::string_view text) {
+        std::string out;
+        for (const char c : text) out += c == '-' ? std::string("\\-") : std::string(1, c);
+        return out;
+    };
+    for (const Setting& s : server_settings()) {
+        CAPTURE(s.name);
+        CHECK(holds(page, concat(".B \\-\\-", dashed(s.name))));
+        CHECK(holds(bash, concat("--", s.name, " ")));
+        CHECK(holds(zsh, concat("'--", s.name)));
+    }
+    for (const CommandEntry& command : commands()) {
+        CAPTURE(command.name);
+        CHECK(holds(page, concat(".B ", dashed(command.name))));
+        CHECK(holds(bash, concat(command.name, " ")));
+        CHECK(holds(help_text(), command.name));
+    }
+    CHECK(load({"completion", "fish"}).exit_code == 2);
+    CHECK(load({"completion"}).exit_code == 2);
+    for (const auto operand : {"POLICY", "LEVEL", "FORMAT", "NAME"}) {  // what completion offers is what is taken
+        for (const Setting& s : server_settings()) {
+            if (s.operand != operand) continue;
+            const std::string list = bash.substr(bash.find(concat("--", s.name, ") COMPREPLY=($(compgen -W '")));
+            const std::string words = list.substr(list.find('\'') + 1);
+            std::string word;
+            for (const char c : words.substr(0, words.find('\'')) + " ") {
+                if (c != ' ') {
+                    word += c;
+                    continue;
+                }
+                CHECK(load({concat("--", s.name, '=', word)}).run);
+                word.clear();
+            }
+        }
+    }
+}
+
 TEST_CASE("profiles stand in for defaults, and each of their values can be overridden from anywhere",
           "[server][config]") {
     const Folder folder;
