@@ -19,6 +19,7 @@ Config SimWorld::with_app(Config config) {
     app.secret = kSimAppSecret;
     app.client_events = true;
     app.client_events_per_second = 0;
+    app.webhook_events = WebhookEvents::all();
     config.apps = {app};
     config.echo_path = "/echo";
     return config;
@@ -30,6 +31,7 @@ SimWorld::SimWorld(const SimOptions& options)
       settings_(server::first_snapshot(with_app(options.config))),
       quotas_(1),
       mesh_(options.cores, options.mesh_capacity),
+      notices_(options.cores),
       ops_(settings_->config, quotas_, "simulated"),
       control_(mesh_, mesh_.control()) {
     clock.per_reading = options.per_reading;
@@ -50,7 +52,7 @@ SimWorld::SimWorld(const SimOptions& options)
         Node& node = *nodes_[i];
         node.core = std::make_unique<server::Core>(server::CoreSetup{
             static_cast<CoreId>(i), *settings_, quotas_, mesh_, *node.ring, clock, *node.random, node.stats, ops_,
-            node.listener, i == 0 ? ops_listener_ : -1, options.clients_max, nullptr, options.send_batch});
+            node.listener, i == 0 ? ops_listener_ : -1, options.clients_max, &notices_, options.send_batch});
         node.core->home.set_witness(this);
         node.core->begin();
     }
@@ -313,6 +315,46 @@ void SimWorld::check_books() {
     }
 }
 
+/// What backends are told adds up: a channel is occupied before anything else is said of it, and vacated once.
+void SimWorld::check_notices() {
+    notices_.drain([this](std::unique_ptr<webhooks::Notice> notice) {
+        const std::pair member(notice->channel, notice->user_id);
+        const bool occupied = occupied_.contains(notice->channel);
+        switch (notice->what) {
+            case WebhookEvent::channel_occupied:
+                sim_check(!occupied, "tells once that a channel is occupied");
+                occupied_.insert(notice->channel);
+                break;
+            case WebhookEvent::channel_vacated:
+                sim_check(occupied, "tells that a channel is vacated after it was occupied");
+                occupied_.erase(notice->channel);
+                break;
+            case WebhookEvent::member_added:
+                sim_check(members_.insert(member).second, "tells once that a member came");
+                break;
+            case WebhookEvent::member_removed:
+                sim_check(members_.erase(member) == 1, "tells once that a member left");
+                break;
+            case WebhookEvent::client_event: sim_check(occupied, "tells of client events of occupied channels"); break;
+            case WebhookEvent::cache_miss:
+            case WebhookEvent::subscription_count: break;
+        }
+    });
+    sim_check(sum([](const server::Stats& s) { return s.webhook_overruns.value(); }) == 0,
+              "loses no notice while somebody takes them");
+}
+
+/// The same against what is so. Between turns nothing is on its way from a home to the notices.
+void SimWorld::check_occupancy() {
+    check_notices();
+    std::set<std::string> channels;
+    for (auto& node : nodes_)
+        node->core->home.channels().for_each([&](const pubsub::HomeChannel& channel) {
+            if (!channel.name.starts_with('#')) channels.insert(channel.name);
+        });
+    sim_check(occupied_ == channels, "has told which channels are occupied, exactly");
+}
+
 void SimWorld::check_bounds() {
     std::size_t subscriptions = 0;
     for (auto& node : nodes_) {
@@ -360,6 +402,7 @@ void SimWorld::check() {
     for (auto& node : nodes_)
         if (!node->core->stopped()) node->core->check_invariants();
     check_books();
+    check_occupancy();
     check_bounds();
     check_sleepers();
     observe_leaves();
@@ -478,6 +521,8 @@ void SimWorld::end() {
 void SimWorld::check_nothing_left() {
     sim_check(network.open_connections() == 0, "closes every descriptor");
     sim_check(network.accepted() == network.closed(), "closes every descriptor once");
+    check_occupancy();
+    sim_check(occupied_.empty() && members_.empty(), "has told that everybody left");
     for (const server::Quota* quota :
          {&quotas_.connections, &quotas_.handshakes, &quotas_.api, &quotas_.clients, &quotas_.per_app[0]})
         sim_check(quota->count() == 0, "gives every place of the quotas back");

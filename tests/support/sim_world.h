@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +28,7 @@
 #include "server/core.h"
 #include "server/home.h"
 #include "server/mesh.h"
+#include "server/notice_rings.h"
 #include "server/ops.h"
 #include "server/quotas.h"
 #include "server/snapshot.h"
@@ -188,6 +190,8 @@ private:
     void check_sleepers();
     void check_bounds();
     void check_books();
+    void check_notices();
+    void check_occupancy();
     void check_service();
     void check_nothing_left();
     void send_everybody_off();
@@ -201,6 +205,9 @@ private:
     std::size_t switching_ = 0;
     server::Quotas quotas_;
     server::Mesh mesh_;
+    server::NoticeRings notices_;
+    std::set<std::string> occupied_;                         // as the notices say
+    std::set<std::pair<std::string, std::string>> members_;  // the same, of presence channels
     server::Ops ops_;
     std::vector<std::unique_ptr<Node>> nodes_;
     server::MeshPort control_;
