@@ -37,6 +37,7 @@ Answer answer_of(const io::HttpOutcome& outcome) {
 /// By index, those that are gone included: their last clients still leave channels.
 std::vector<AppConfig> apps_of(const Snapshot& settings) {
     std::vector<AppConfig> apps;
+    apps.reserve(settings.apps.size());
     for (std::size_t i = 0; i < settings.apps.size(); ++i) apps.push_back(settings.apps[static_cast<AppIndex>(i)]);
     return apps;
 }
@@ -52,7 +53,7 @@ Background::~Background() {
     thread_.join();
 }
 
-base::Result<void> Background::start(std::shared_ptr<const Snapshot> settings, std::string user_agent) {
+base::Result<void> Background::start(const std::shared_ptr<const Snapshot>& settings, std::string user_agent) {
     auto http = io::HttpClient::create(webhooks::is_public_address, std::move(user_agent));
     if (!http) return base::fail(concat("webhooks cannot be sent: ", http.error()));
     http_ = std::move(*http);

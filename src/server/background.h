@@ -44,7 +44,7 @@ public:
     [[nodiscard]] const webhooks::Tally& tally() const { return tally_; }
 
     /// Before the cores run. The result is why it cannot.
-    [[nodiscard]] base::Result<void> start(std::shared_ptr<const Snapshot> settings, std::string user_agent);
+    [[nodiscard]] base::Result<void> start(const std::shared_ptr<const Snapshot>& settings, std::string user_agent);
     /// Takes these settings into force.
     void configure(std::shared_ptr<const Snapshot> settings);
 

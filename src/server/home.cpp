@@ -38,6 +38,8 @@ void Home::leave(CoreId from, const Leave& leave) {
 }
 
 void Home::publish(CoreId from, const Publish& publish) {
+    // When it comes, not when it is sequenced: while it waits for room, its sender may leave, and the last one with it.
+    if (publish.body->data_is_json) note_client_event(publish.body->key(publish.target), *publish.body);
     if (!waiting_.empty() || !try_sequence(from, publish)) waiting_.push_back({from, publish});
 }
 
@@ -57,7 +59,6 @@ bool Home::try_sequence(CoreId from, const Publish& publish) {
         if (!has_room(*channel)) return false;
         send_out(*channel, *publish.body);
     }
-    if (publish.body->data_is_json) note_client_event(key, *publish.body);
     if (witness_ != nullptr) witness_->sequenced(key.name, publish.body->text(publish.body->data));
     core_.stats.published.add();
     ++credit_[from];

@@ -47,8 +47,8 @@ public:
 
     /// Takes the notice, or leaves it where it is and returns false: the ring is full.
     [[nodiscard]] bool push(CoreId from, std::unique_ptr<webhooks::Notice>& notice) {
-        if (!rings_[from]->try_push(notice.get())) return false;
-        static_cast<void>(notice.release());
+        if (!rings_[from]->try_push({notice.get()})) return false;
+        [[maybe_unused]] const auto* taken = notice.release();
         return true;
     }
     /// After pushing: wakes the reader if it sleeps.
@@ -58,12 +58,11 @@ public:
 
     // -- the reader's side
 
-    /// Hands over everything that is there, each core's in its order.
+    /// Hands over everything that is there, each core's in its order. `take` does not throw.
     template <class F>
     void drain(F&& take) {
         for (const auto& ring : rings_)
-            ring->drain(ring->capacity(),
-                        [&](webhooks::Notice*& notice) { take(std::unique_ptr<webhooks::Notice>(notice)); });
+            ring->drain(ring->capacity(), [&](Slot& slot) { take(std::unique_ptr<webhooks::Notice>(slot.notice)); });
     }
     /// Says that the reader is about to sleep; false = something has come, do not. After true, call awake() on return.
     [[nodiscard]] bool may_sleep() {
@@ -78,7 +77,10 @@ public:
     void awake() { asleep_.exchange(0, std::memory_order_seq_cst); }
 
 private:
-    using Ring = base::SpscQueue<webhooks::Notice*>;
+    struct Slot {
+        webhooks::Notice* notice;  // owned
+    };
+    using Ring = base::SpscQueue<Slot>;
 
     std::vector<std::unique_ptr<Ring>> rings_;
     std::function<void()> wake_;
