@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include <spillway/address.h>
 #include <spillway/errors.h>
 #include <spillway/limits.h>
 #include <spillway/webhook.h>
@@ -77,8 +78,14 @@ struct Config {
     bool development_app = false;  // the stand-in is in force
     std::string path_prefix;
 
-    std::uint64_t max_clients = 0;    // 0 = none of our own
-    bool max_clients_derived = true;  // true: derive from the descriptor limit at start
+    std::uint64_t max_clients = 0;         // 0 = none of our own
+    bool max_clients_derived = true;       // true: derive from the descriptor limit at start
+    std::uint64_t max_clients_per_ip = 0;  // 0 = none, here and below
+    std::uint64_t connects_per_second_per_ip = 0;
+    std::uint64_t client_messages_per_second = 0;
+    std::uint64_t client_bytes_per_second = 0;
+    std::vector<Network> trusted_proxies;
+    bool proxy_protocol = false;
     std::uint64_t max_handshakes = 16'384;
     std::uint64_t max_api_connections = 0;
     bool max_api_connections_derived = true;

@@ -14,6 +14,11 @@ using Duration = std::chrono::nanoseconds;
 /// A point on the monotonic clock, in nanoseconds from an arbitrary start; never steps back.
 using Instant = std::chrono::time_point<std::chrono::steady_clock, Duration>;
 
+[[nodiscard]] constexpr std::uint64_t milliseconds_of(Instant when) {
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(when.time_since_epoch()).count());
+}
+
 class Clock {
 public:
     virtual ~Clock() = default;

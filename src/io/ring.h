@@ -16,14 +16,15 @@
 #include <span>
 #include <string_view>
 
+#include <spillway/address.h>
+
 #include "base/clock.h"
 #include "io/completion.h"
 
 namespace spillway::io {
 
-/// Address of a peer, as text-free bytes: IPv4 is kept v4-mapped. Unix sockets are all zero.
 struct PeerAddress {
-    std::uint8_t bytes[16] = {};
+    Address address;
     std::uint16_t port = 0;
 };
 

@@ -415,12 +415,12 @@ PeerAddress UringRing::peer(int fd) const {
     if (::getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &bytes) != 0) return peer;
     if (storage.ss_family == AF_INET) {
         const auto& v4 = reinterpret_cast<const sockaddr_in&>(storage);
-        peer.bytes[10] = peer.bytes[11] = 0xFF;
-        std::memcpy(peer.bytes + 12, &v4.sin_addr, 4);
+        peer.address.bytes[10] = peer.address.bytes[11] = 0xFF;
+        std::memcpy(peer.address.bytes.data() + 12, &v4.sin_addr, 4);
         peer.port = ntohs(v4.sin_port);
     } else if (storage.ss_family == AF_INET6) {
         const auto& v6 = reinterpret_cast<const sockaddr_in6&>(storage);
-        std::memcpy(peer.bytes, &v6.sin6_addr, 16);
+        std::memcpy(peer.address.bytes.data(), &v6.sin6_addr, 16);
         peer.port = ntohs(v6.sin6_port);
     }
     return peer;

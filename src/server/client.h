@@ -41,6 +41,9 @@ inline constexpr std::size_t kClientKinds = 7;
     return names[static_cast<std::size_t>(kind)];
 }
 
+/// Where the connection stands with the limits of its address (Gate).
+enum class GateState : std::uint8_t { unasked, asked, admitted, too_many, too_fast };
+
 /// One channel in a client's list. `index` is its place among the channel's subscribers, or kPending.
 struct Subscription {
     static constexpr std::uint32_t kPending = 0xFFFF'FFFF;
@@ -107,6 +110,8 @@ struct alignas(64) Client {
     ws::Inbound inbound;
     std::uint64_t nonce = 0;  // random half of the socket id
     protocol::TokenBucket client_events;
+    protocol::TokenBucket messages_in;
+    protocol::TokenBucket bytes_in;
 
     // Timers and the end.
     base::Instant opened{};         // accept, or first byte of the request under way; zero between requests
@@ -116,6 +121,10 @@ struct alignas(64) Client {
     std::uint16_t close_code = 0;
     CloseReason close_reason = CloseReason::finished;
     Seat seat = Seat::none;
+    GateState gate = GateState::unasked;
+    CoreId place_home = 0;    // of its address
+    std::uint32_t place = 0;  // there, once admitted
+    bool awaits_proxy_header = false;
     bool main_port = false;    // counted among the connections of the main port
     bool turned_away = false;  // refused before it said anything: one of those few
     bool stale = false;        // its ping has been unanswered for too long for comfort
@@ -131,6 +140,10 @@ static_assert(sizeof(Client) <= 192);
 }
 [[nodiscard]] constexpr bool is_websocket(ClientKind kind) {
     return kind != ClientKind::http && kind != ClientKind::ops;
+}
+/// Hears much and says little: the rates of what clients send are for these.
+[[nodiscard]] constexpr bool only_listens(ClientKind kind) {
+    return kind == ClientKind::pusher || kind == ClientKind::feed;
 }
 /// Counted by the limits of clients; viewers of the dashboard are not.
 [[nodiscard]] constexpr bool counts_as_client(ClientKind kind) {

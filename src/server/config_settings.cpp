@@ -7,8 +7,10 @@
 #include <map>
 #include <utility>
 
+#include "base/address_text.h"
 #include "base/format.h"
 #include "base/log.h"
+#include "protocol/rate_limit.h"
 #include "pubsub/channel_name.h"
 #include "server/app_table.h"
 #include "server/config_profiles.h"
@@ -144,6 +146,32 @@ Applied max_api_connections(Config& config, std::string_view text) {
     return {};
 }
 
+/// "10.0.0.0/8,::1,unix": what is behind them says whom it speaks for.
+Applied trusted_proxies(Config& config, std::string_view text) {
+    config.trusted_proxies.clear();
+    while (!text.empty()) {
+        const std::size_t comma = text.find(',');
+        const std::string_view one = text.substr(0, comma);
+        const auto network = one == "unix" ? Network{} : base::parse_network(one);
+        if (!network)
+            return fail(concat(quoted(one), " is not a network like 10.0.0.0/8 or 2001:db8::/32, an address, or unix"));
+        config.trusted_proxies.push_back(*network);
+        text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
+    }
+    return {};
+}
+
+/// What can be limited fits a bucket (protocol/rate_limit.h).
+Applied rate(std::uint64_t& target, std::string_view text) {
+    return count(target, text, 0, protocol::TokenBucket::kPerSecondMax);
+}
+
+/// One receive must fit into a second.
+Applied byte_rate(std::uint64_t& target, std::string_view text) {
+    if (text == "0") return keep(target, parse_count(text));
+    return size(target, text, 16 * kKiB, protocol::TokenBucket::kPerSecondMax);
+}
+
 // ---- the tables -----------------------------------------------------------------------------------------------------
 
 constexpr Setting kServerSettings[] = {
@@ -175,6 +203,19 @@ constexpr Setting kServerSettings[] = {
      [](ConfigDraft& d, std::string_view v) { return keep(d.config.path_prefix, parse_path(v)); }},
     {"max-clients", "N", "what the descriptor limit allows", "clients in all; 0 sets no limit",
      [](ConfigDraft& d, std::string_view v) { return max_clients(d.config, v); }},
+    {"max-clients-per-ip", "N", "0", "clients of one address (IPv6: one /64); 0 sets no limit",
+     [](ConfigDraft& d, std::string_view v) { return count(d.config.max_clients_per_ip, v); }},
+    {"connects-per-second-per-ip", "N", "0", "new clients a second of one address; 0 sets no limit",
+     [](ConfigDraft& d, std::string_view v) { return rate(d.config.connects_per_second_per_ip, v); }},
+    {"client-messages-per-second", "N", "0",
+     "messages and pings a second of one Pusher or Feed client; 0 sets no limit",
+     [](ConfigDraft& d, std::string_view v) { return rate(d.config.client_messages_per_second, v); }},
+    {"client-bytes-per-second", "SIZE", "0", "bytes a second of one Pusher or Feed client; 0 sets no limit",
+     [](ConfigDraft& d, std::string_view v) { return byte_rate(d.config.client_bytes_per_second, v); }},
+    {"trusted-proxies", "NETWORKS", "none", "networks whose X-Forwarded-For is believed (10.0.0.0/8,::1,unix)",
+     [](ConfigDraft& d, std::string_view v) { return trusted_proxies(d.config, v); }},
+    {"proxy-protocol", "", "off", "trusted proxies begin connections with a PROXY protocol header (version 1 or 2)",
+     [](ConfigDraft& d, std::string_view v) { return keep(d.config.proxy_protocol, parse_switch(v)); }},
     {"max-handshakes", "N", "16384", "connections whose first request has not come; 0 sets no limit",
      [](ConfigDraft& d, std::string_view v) { return count(d.config.max_handshakes, v); }},
     {"max-api-connections", "N", "a tenth of the descriptors, at most 1024",
@@ -220,8 +261,7 @@ constexpr Setting kServerSettings[] = {
      [](ConfigDraft& d, std::string_view v) { return log_format(d.config, v); }, fixed<&Config::log_format>},
 };
 
-constexpr std::string_view kServerSettingsToCome[] = {"max-clients-per-ip", "memory-limit", "trusted-proxies",
-                                                      "take-over"};
+constexpr std::string_view kServerSettingsToCome[] = {"memory-limit", "take-over"};
 
 Applied origins(AppConfig& app, std::string_view text) {
     app.allowed_origins.clear();
@@ -487,6 +527,8 @@ base::Result<CheckedConfig> finish(ConfigDraft draft) {
     result.config = std::move(draft.config);
     settle_apps(draft, result);
     settle_read_timeout(result);
+    if (result.config.proxy_protocol && result.config.trusted_proxies.empty())
+        result.notices.emplace_back("proxy-protocol does nothing without trusted-proxies: nobody else is believed");
     if (Applied checked = check_ports(result.config); !checked) return fail(std::move(checked).error());
     return result;
 }

@@ -50,6 +50,7 @@ Core::Core(const CoreSetup& setup)
       publisher(*this),
       life(*this),
       calls(*this),
+      gate(*this),
       http(*this),
       ws(*this),
       pusher(*this),
@@ -209,6 +210,9 @@ void Core::receive(CoreId from, const Envelope& envelope) {
                    [&](const Credit& e) { port.take_credit(from, e.count); },
                    [&](const Broadcast& e) { fanout.gather(e); },
                    [&](const Returns& e) { blocks.accept_returns(e.list); },
+                   [&](const Knock& e) { gate.knock(from, e); },
+                   [&](const Knocked& e) { gate.knocked(from, e); },
+                   [&](const AddressLeft& e) { gate.left(e); },
                    [&](const Reload& e) { take_over(*e.snapshot); },
                    [&](const Reloaded&) {},
                    [&](const SurveyAsked&) { dashboard.asked(from); },
@@ -243,6 +247,7 @@ void Core::send_returns() {
 void Core::publish_gauges() {
     gauges_due_ = now + kGaugesEvery;
     life.sweep();
+    gate.sweep();
     stats.queued_messages.set(static_cast<std::int64_t>(sender.queued_messages()));
     stats.queued_bytes.set(static_cast<std::int64_t>(sender.queued_bytes()));
     stats.block_bytes.set(static_cast<std::int64_t>(blocks.bytes_live() + blocks.bytes_kept()));

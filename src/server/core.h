@@ -29,6 +29,7 @@
 #include "server/dashboard.h"
 #include "server/drain.h"
 #include "server/fanout.h"
+#include "server/gate.h"
 #include "server/home.h"
 #include "server/http_front.h"
 #include "server/lifecycle.h"
@@ -121,6 +122,7 @@ public:
     Publisher publisher;        // publications on their way to their homes
     Lifecycle life;             // from accept to the freed slot
     ApiCalls calls;             // API calls that other cores have a part in
+    Gate gate;                  // limits of addresses, before an upgrade
     HttpFront http;             // requests before and without upgrade
     WsFront ws;                 // WebSocket messages in
     PusherFront pusher;         // what Pusher clients say

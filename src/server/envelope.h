@@ -9,6 +9,7 @@
 #include <string_view>
 #include <variant>
 
+#include <spillway/address.h>
 #include <spillway/errors.h>
 #include <spillway/ids.h>
 #include <spillway/message.h>
@@ -16,6 +17,7 @@
 #include "pubsub/block_pool.h"
 #include "pubsub/channel_key.h"
 #include "pubsub/message.h"
+#include "server/address_book.h"
 
 namespace spillway::server {
 
@@ -112,6 +114,20 @@ struct Broadcast {
 struct Returns {
     pubsub::Block* list = nullptr;
 };
+/// Upgrading core -> home of the address: may one more come in?
+struct Knock {
+    std::uint64_t client = 0;  // packed
+    Address address;           // as the limits count it
+};
+/// Home of the address -> upgrading core. An admitted client gives its place back with AddressLeft.
+struct Knocked {
+    std::uint64_t client = 0;
+    std::uint32_t place = 0;
+    AddressBook::Verdict verdict = AddressBook::Verdict::admitted;
+};
+struct AddressLeft {
+    std::uint32_t place = 0;
+};
 /// Control thread -> core: settings to take over. They live until every core has answered with Reloaded.
 struct Reload {
     const Snapshot* snapshot = nullptr;
@@ -129,8 +145,8 @@ struct Signal {
     What what = What::drain;
 };
 
-using Envelope = std::variant<Join, Leave, Joined, Publish, Sequenced, Credit, Broadcast, Returns, SurveyAsked,
-                              Surveyed, Reload, Reloaded, Signal>;
+using Envelope = std::variant<Join, Leave, Joined, Publish, Sequenced, Credit, Broadcast, Returns, Knock, Knocked,
+                              AddressLeft, SurveyAsked, Surveyed, Reload, Reloaded, Signal>;
 static_assert(std::is_trivially_copyable_v<Envelope> && sizeof(Envelope) <= 48);
 
 }  // namespace spillway::server

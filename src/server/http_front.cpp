@@ -4,6 +4,7 @@
 
 #include <array>
 
+#include "http/proxy_header.h"
 #include "protocol/auth.h"
 #include "protocol/errors.h"
 #include "pubsub/channel_name.h"
@@ -47,6 +48,7 @@ void HttpFront::limits_changed() {
 
 void HttpFront::give_back(Client& client) {
     if (client.http == nullptr) return;
+    client.http->proxy_header.clear();
     std::unique_ptr<HttpExchange> exchange(client.http);
     client.http = nullptr;
     --lent_;
@@ -82,6 +84,7 @@ void HttpFront::feed(Client& client, std::span<const std::byte> bytes) {
 
 bool HttpFront::step(Client& client, std::span<const std::byte>& bytes) {
     if (client.http == nullptr) lend(client);
+    if (client.awaits_proxy_header && !take_proxy_header(client, bytes)) return false;
     HttpExchange& exchange = *client.http;
     std::size_t consumed = 0;
     const http::Outcome outcome = exchange.parser.feed(bytes, consumed);
@@ -124,6 +127,7 @@ void HttpFront::handle(Client& client) {
     HttpExchange& exchange = *client.http;
     const http::Request& request = exchange.parser.request();
     if (request.upgrade && !exchange.replies.empty()) return put_off(client, HttpExchange::Wait::turn);
+    if (request.upgrade && client.main_port && !pass_gate(client, request)) return;
     begin_reply(client, request.keep_alive && !core_.drain.active());
     exchange.replies.back().head_only = request.method == "HEAD";
     exchange.replies.back().minor_version = request.minor_version;
@@ -182,7 +186,7 @@ void HttpFront::go_on(Client& client) {
     HttpExchange& exchange = *client.http;
     const Wait wait = exchange.wait;
     const bool turn_due = (wait == Wait::turn || wait == Wait::turn_continue) && !exchange.replies.empty();
-    if (wait == Wait::nothing || wait == Wait::word || turn_due) return;
+    if (wait == Wait::nothing || wait == Wait::word || wait == Wait::gate || turn_due) return;
     exchange.wait = Wait::nothing;
     if (wait == Wait::turn_continue) {
         write_continue(client);
@@ -195,6 +199,51 @@ void HttpFront::go_on(Client& client) {
         api_.resume(client);
     }
     request_done(client);
+}
+
+bool HttpFront::pass_gate(Client& client, const http::Request& request) {
+    switch (core_.gate.ask(client, request)) {
+        case Gate::Answer::pass: return true;
+        case Gate::Answer::wait: put_off(client, HttpExchange::Wait::gate); return false;
+        case Gate::Answer::refuse: break;
+    }
+    core_.stats.count_refusal(Refusal::max_clients_per_ip);
+    begin_reply(client, false);
+    reply(client).endpoint = Endpoint::upgrade;
+    respond_text(client, 503, "This address has all the clients it may have.", kRetryAfter);
+    return false;
+}
+
+void HttpFront::gate_opened(Client& client) {
+    if (client.http == nullptr || client.http->wait != HttpExchange::Wait::gate) return;
+    client.http->wait = HttpExchange::Wait::nothing;
+    handle(client);
+    request_done(client);
+    if (client.state == ClientState::open) core_.life.go_on(client);
+}
+
+/// What a trusted proxy says before the first request. True when it is complete and the request may be looked at.
+bool HttpFront::take_proxy_header(Client& client, std::span<const std::byte>& bytes) {
+    std::string& said = client.http->proxy_header;
+    const std::size_t before = said.size();
+    said.append(reinterpret_cast<const char*>(bytes.data()),
+                std::min(bytes.size(), http::kProxyHeaderMax - std::min(before, http::kProxyHeaderMax)));
+    const http::ProxyHeader header = http::parse_proxy_header(said);
+    if (header.outcome == http::ProxyOutcome::need_more) {
+        bytes = {};
+        return false;
+    }
+    said.clear();
+    client.awaits_proxy_header = false;
+    if (header.outcome == http::ProxyOutcome::malformed) {
+        core_.stats.count_refusal(Refusal::proxy_header);
+        begin_reply(client, false);
+        respond_text(client, 400, "A PROXY protocol header is expected from this address.");
+        return false;
+    }
+    bytes = bytes.subspan(header.bytes - before);
+    if (!header.client.is_none()) core_.gate.speaks_for(client, header.client);
+    return !bytes.empty();
 }
 
 void HttpFront::route(Client& client, const http::Request& request, std::string_view path) {
@@ -256,7 +305,10 @@ bool HttpFront::enter(Client& client, ClientKind kind) {
     core_.stats.clients[static_cast<std::size_t>(client.kind)].subtract();
     client.kind = kind;
     core_.stats.clients[static_cast<std::size_t>(kind)].add();
-    return true;
+    if (client.gate != GateState::too_fast) return true;
+    answer_upgrade(client);
+    core_.life.send_off(client, Refusal::connect_rate, "Too many connections from this address in too short a time");
+    return false;
 }
 
 bool HttpFront::settle_as_api(Client& client) {
@@ -380,6 +432,7 @@ void HttpFront::put_answer(Client& client, Reply& reply, int status, std::string
     if (last && client.input_over && client.held_input == nullptr) reply.keep_alive = false;
     // An upgrade that was refused: it may go on only with a seat that it can keep.
     if (reply.keep_alive && !settle_as_api(client)) reply.keep_alive = false;
+    if (client.gate != GateState::unasked) core_.gate.leave(client);
     headers_.assign(headers.begin(), headers.end());
     if (!reply.allow_origin.empty()) {
         headers_.push_back({"Access-Control-Allow-Origin", reply.allow_origin});

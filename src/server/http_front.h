@@ -56,6 +56,7 @@ public:
         turn_continue,  // the same; then its body is asked for
         room,           // in the mesh
         word,           // of another core
+        gate,           // of the home of its address
     };
 
     HttpExchange(const http::Limits& limits, std::uint32_t limits_era) : parser(limits), era(limits_era) {}
@@ -68,6 +69,7 @@ public:
     bool over = false;              // the connection ends with the last reply; what else comes in is not looked at
     std::uint64_t call = 0;         // of the request at hand, while it waits
     base::Instant waiting_since{};  // for room; zero: it does not
+    std::string proxy_header;       // as far as it has come
     std::string accept_key;
     std::string subprotocol;
 };
@@ -94,6 +96,8 @@ public:
 
     /// The opening handshake is in order; if not, it is refused here.
     [[nodiscard]] bool check_upgrade(Client& client, const http::Request& request);
+    /// The home of its address has answered.
+    void gate_opened(Client& client);
     /// There is room for one more client, which the connection becomes; if not, it is refused here.
     [[nodiscard]] bool enter(Client& client, ClientKind kind);
     /// The connection stays with HTTP: it takes a seat among those of the API.
@@ -127,6 +131,8 @@ public:
 
 private:
     [[nodiscard]] static bool must_wait(const Client& client);
+    [[nodiscard]] bool take_proxy_header(Client& client, std::span<const std::byte>& bytes);
+    [[nodiscard]] bool pass_gate(Client& client, const http::Request& request);
     [[nodiscard]] bool step(Client& client, std::span<const std::byte>& bytes);
     void begin_reply(Client& client, bool keep_alive);
     void handle(Client& client);

@@ -134,6 +134,7 @@ void Lifecycle::admit(int fd, ClientKind kind) {
     client.kind = kind;
     client.main_port = kind != ClientKind::ops;
     client.opened = client.last_received = core_.now;
+    client.awaits_proxy_header = client.main_port && core_.config.proxy_protocol && core_.gate.from_proxy(client);
     core_.ring.configure(fd, core_.config.socket_send_buffer);
     core_.stats.connections.add();
     core_.stats.clients[static_cast<std::size_t>(client.kind)].add();
@@ -244,11 +245,25 @@ void Lifecycle::take_input(Client& client, std::span<const std::byte> bytes) {
     core_.stats.bytes_received.add(bytes.size());
     if (client.state != ClientState::open) return;  // discarded: only its end is waited for
     heard(client);
+    if (!within_byte_rate(client, bytes.size())) return;
     if (client.paused || client.awaiting || client.held_input != nullptr) {
         hold_input(client, bytes);
     } else {
         process(client, bytes);
     }
+}
+
+bool Lifecycle::within_byte_rate(Client& client, std::size_t bytes) {
+    if (core_.config.client_bytes_per_second == 0 || !only_listens(client.kind)) return true;
+    if (client.bytes_in.take(base::milliseconds_of(core_.now), core_.config.client_bytes_per_second, bytes))
+        return true;
+    send_off(client, Refusal::byte_rate, "Too many bytes in too short a time");
+    return false;
+}
+
+void Lifecycle::send_off(Client& client, Refusal reason, std::string_view text) {
+    core_.stats.count_refusal(reason);
+    close(client, {code_of(protocol::ErrorCode::over_capacity), CloseReason::over_capacity, text});
 }
 
 void Lifecycle::heard(Client& client) {
@@ -347,6 +362,7 @@ void Lifecycle::leave_service(Client& client, const Closing& closing) {
     core_.membership.leave_all(client);
     if (client.has_app) core_.quotas.per_app[client.app].leave();
     leave_seat(client);
+    core_.gate.leave(client);
     client.has_app = false;
 }
 
@@ -434,6 +450,7 @@ void Lifecycle::free(Client& client) {
     core_.timers.cancel(client.slot());
     core_.ring.close(client.fd);
     if (client.main_port) core_.quotas.connections.leave();
+    core_.gate.forget(client);
     if (client.turned_away) --turned_away_;
     core_.clients.release(client.slot());
 }

@@ -54,6 +54,8 @@ public:
 
     /// Ends a client with a last word: WebSocket clients get a close frame, others what is being flushed.
     void close(Client& client, const Closing& closing);
+    /// Ends a client that asked for more than a limit allows: counted, 4100, it may come back.
+    void send_off(Client& client, Refusal reason, std::string_view text);
     /// Ends it without: the socket is beyond talking to, or time is up.
     void abort(Client& client, CloseReason reason);
     /// Everything that waited for the client is on the wire.
@@ -96,6 +98,7 @@ public:
 private:
     void take_input(Client& client, std::span<const std::byte> bytes);
     void heard(Client& client);
+    [[nodiscard]] bool within_byte_rate(Client& client, std::size_t bytes);
     void process(Client& client, std::span<const std::byte> bytes);
     void process_held(Client& client);
     void input_ended(Client& client);

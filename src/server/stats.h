@@ -39,12 +39,18 @@ enum class Refusal : std::uint8_t {
     draining,
     max_handshakes,
     max_api_connections,
+    max_clients_per_ip,
+    connect_rate,
+    proxy_header,
+    message_rate,
+    byte_rate,
 };
-inline constexpr std::size_t kRefusals = 9;
+inline constexpr std::size_t kRefusals = 14;
 [[nodiscard]] constexpr std::string_view to_string(Refusal r) {
-    constexpr std::string_view names[kRefusals] = {"max_clients",  "app_quota",      "unknown_app",
-                                                   "app_disabled", "origin",         "descriptors",
-                                                   "draining",     "max_handshakes", "max_api_connections"};
+    constexpr std::string_view names[kRefusals] = {
+        "max_clients",  "app_quota",      "unknown_app",         "app_disabled",       "origin",       "descriptors",
+        "draining",     "max_handshakes", "max_api_connections", "max_clients_per_ip", "connect_rate", "proxy_header",
+        "message_rate", "byte_rate"};
     return names[static_cast<std::size_t>(r)];
 }
 

@@ -21,10 +21,11 @@ public:
     Events(WsFront& front, Client& client) : front_(front), client_(client) {}
 
     ws::Flow on_message(ws::Opcode opcode, std::span<const std::byte> payload) override {
-        front_.message(client_, opcode, payload);
+        if (front_.within_message_rate(client_)) front_.message(client_, opcode, payload);
         return flow();
     }
     ws::Flow on_ping(std::span<const std::byte> payload) override {
+        if (!front_.within_message_rate(client_)) return flow();
         std::string frame;
         ws::append_pong(frame, payload);
         front_.core_.sender.pong(client_, std::move(frame));
@@ -46,6 +47,14 @@ private:
     WsFront& front_;
     Client& client_;
 };
+
+bool WsFront::within_message_rate(Client& client) {
+    const std::uint64_t most = core_.config.client_messages_per_second;
+    if (most == 0 || !only_listens(client.kind)) return true;
+    if (client.messages_in.take(base::milliseconds_of(core_.now), most)) return true;
+    core_.life.send_off(client, Refusal::message_rate, "Too many messages in too short a time");
+    return false;
+}
 
 void WsFront::feed(Client& client, std::span<const std::byte> bytes) {
     if (core_.port.tight()) {

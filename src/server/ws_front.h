@@ -30,6 +30,7 @@ public:
     [[nodiscard]] std::size_t bytes_held() const { return pool_.bytes_held(); }
 
 private:
+    [[nodiscard]] bool within_message_rate(Client& client);
     class Events;
     /// A message that could not be taken now becomes the first of the input that waits.
     void put_back(Client& client, std::span<const std::byte> payload);

@@ -161,4 +161,94 @@ TEST_CASE("a process out of descriptors answers 503 with the spare one and takes
     }
 }
 
+TEST_CASE(
+    "S4 C6 R13 N clients of one address are admitted on all cores together, N+1 is refused, others are not asked about "
+    "it") {
+    for (const std::size_t cores : {1U, 2U, 3U}) {
+        SimOptions options = roomy(cores);
+        options.config.max_clients_per_ip = 5;
+        SimWorld world(options);
+        auto first = arrive(world, 12);
+        auto elsewhere = arrive(world, 5, SimClient::Kind::pusher);
+        for (SimClient* client : elsewhere) client->connection().address.address.bytes[15] = 9;
+        world.settle();
+        CHECK(with_status(first, 101) == 5);
+        CHECK(with_status(first, 503) == 7);
+        CHECK(with_status(elsewhere, 101) == 5);
+        CHECK(refused(world, server::Refusal::max_clients_per_ip) == 7);
+        std::size_t gone = 0;
+        for (SimClient* client : first)
+            if (client->open() && gone < 2) {
+                gone % 2 ? client->reset() : client->close_with_frame(1000);
+                ++gone;
+            }
+        world.settle();
+        auto second = arrive(world, 4);
+        world.settle();
+        CHECK(with_status(second, 101) == 2);
+        world.end();
+    }
+}
+
+TEST_CASE("a client that goes while its address is asked about leaves no place taken") {
+    for (int when = 0; when < 6; ++when) {
+        SimOptions options = roomy(2);
+        options.config.max_clients_per_ip = 1;
+        SimWorld world(options);
+        std::vector<SimClient*> clients = arrive(world, 2);
+        for (SimClient* client : clients) client->write(kAll);
+        for (int turns = 0; turns < when; ++turns) {
+            world.ring(static_cast<std::size_t>(turns % 2)).progress();
+            world.turn(static_cast<std::size_t>(turns % 2));
+        }
+        for (SimClient* client : clients) client->reset();
+        world.settle();
+        for (std::size_t i = 0; i < 2; ++i) CHECK(world.core(i).gate.book().clients() == 0);
+        auto next = arrive(world, 2);
+        world.settle();
+        CHECK(with_status(next, 101) == 1);
+        world.end();
+    }
+}
+
+TEST_CASE("R13 a client that connects too fast is upgraded and sent away with 4100") {
+    for (const std::size_t cores : {1U, 2U}) {
+        SimOptions options = roomy(cores);
+        options.config.connects_per_second_per_ip = 3;
+        SimWorld world(options);
+        auto clients = arrive(world, 8, SimClient::Kind::pusher);
+        pass(world, milliseconds{1});
+        world.settle();
+        std::size_t sent_away = 0;
+        for (const SimClient* client : clients) sent_away += client->close_code() == 4100 ? 1U : 0U;
+        CHECK(with_status(clients, 101) == 8);
+        CHECK(sent_away == 5);
+        CHECK(refused(world, server::Refusal::connect_rate) == 5);
+        pass(world, seconds{1});
+        auto later = arrive(world, 3, SimClient::Kind::pusher);
+        world.settle();
+        CHECK(std::ranges::all_of(later, [](const SimClient* client) { return client->open(); }));
+        world.end();
+    }
+}
+
+TEST_CASE("R13 a client that says too much too fast is sent away with 4100, one at the limit stays") {
+    SimOptions options = roomy(1);
+    options.config.client_messages_per_second = 10;
+    options.config.client_bytes_per_second = 16 * kKiB;
+    SimWorld world(options);
+    auto clients = arrive(world, 3, SimClient::Kind::pusher);
+    world.settle();
+    for (int i = 0; i < 10; ++i) clients[0]->pusher_ping();
+    for (int i = 0; i < 11; ++i) i % 2 ? clients[1]->pusher_ping() : clients[1]->ping();
+    clients[2]->say(std::string(17 * kKiB, 'x'));
+    world.settle();
+    CHECK(clients[0]->open());
+    CHECK(clients[1]->close_code() == 4100);
+    CHECK(clients[2]->close_code() == 4100);
+    CHECK(refused(world, server::Refusal::message_rate) == 1);
+    CHECK(refused(world, server::Refusal::byte_rate) == 1);
+    world.end();
+}
+
 }  // namespace spillway::test

@@ -7,9 +7,9 @@
 namespace spillway::test {
 
 FakeConnection::FakeConnection(std::size_t window_bytes, std::uint16_t port) : window(window_bytes) {
-    address.bytes[10] = address.bytes[11] = 0xFF;  // 127.0.0.1, v4-mapped
-    address.bytes[12] = 127;
-    address.bytes[15] = 1;
+    address.address.bytes[10] = address.address.bytes[11] = 0xFF;  // 127.0.0.1, v4-mapped
+    address.address.bytes[12] = 127;
+    address.address.bytes[15] = 1;
     address.port = port;
 }
 

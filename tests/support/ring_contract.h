@@ -180,8 +180,8 @@ inline void accepts(RingWorld& world) {
         REQUIRE(c.result >= 0);
         fds.insert(c.result);
         const auto peer = ring.peer(c.result);
-        CHECK(peer.bytes[10] == 0xFF);  // IPv4, v4-mapped
-        CHECK(peer.bytes[12] == 127);
+        CHECK(peer.address.bytes[10] == 0xFF);  // IPv4, v4-mapped
+        CHECK(peer.address.bytes[12] == 127);
         CHECK(peer.port != 0);
     }
     CHECK(fds.size() == 3);

@@ -60,6 +60,8 @@ void draw_trouble(Seeded& dice, SimOptions& o) {
     o.leaps = rate(dice) / 20;
     if (dice.chance(150)) o.config.max_clients = dice.between(2, 6);
     if (dice.chance(100)) o.clients_max = dice.between(2, 6);
+    if (dice.chance(80)) o.config.max_clients_per_ip = dice.between(1, 8);
+    if (dice.chance(80)) o.config.connects_per_second_per_ip = dice.between(1, 8);
     if (dice.chance(80)) o.config.max_handshakes = dice.between(1, 4);
     if (dice.chance(80)) o.config.max_api_connections = dice.between(1, 3);
     if (dice.chance(80)) o.config.max_connections = dice.between(2, 12);

@@ -435,12 +435,16 @@ void SimWorld::check_rest() {
 
 void SimWorld::check_service() {
     const Config& config = settings_->config;
-    if (config.max_clients + config.max_api_connections + config.max_connections != 0 || config.max_handshakes < 100 ||
-        options_.clients_max < 100) {  // all places may be taken: they must come free
+    if (config.max_clients + config.max_api_connections + config.max_connections + config.max_clients_per_ip != 0 ||
+        config.max_handshakes < 100 || options_.clients_max < 100) {  // all places may be taken: they must come free
         for (auto& client : clients_)
             if (!client->gone()) client->reset();
         for (auto& publisher : publishers_)
             if (!publisher->gone()) publisher->reset();
+        settle();
+    }
+    if (config.connects_per_second_per_ip != 0) {  // its bucket is full again
+        clock.advance(milliseconds{1001});
         settle();
     }
     SimClient& fresh = connect(dice_.below(cores()), SimClient::Kind::pusher, {}, 1 << 20);
@@ -537,6 +541,7 @@ void SimWorld::check_nothing_left() {
         sim_check(c.blocks.blocks_live() == 0, "has every block back");
         sim_check(c.holds.in_use() == 0, "holds no message");
         sim_check(c.sender.outflows() == 0 && c.sender.queued_messages() == 0, "has every outflow back");
+        sim_check(c.gate.book().clients() == 0, "gives every place of an address back");
         sim_check(c.http.exchanges() == 0, "has every exchange back");
         sim_check(c.calls.size() == 0, "brings every API call to its end");
         sim_check(c.timers.size() == 0, "has no timer set");

@@ -10,7 +10,7 @@ import { once } from 'node:events';
 import { Api } from './support/api.mjs';
 import { FeedReader } from './support/clients.mjs';
 import { deadline, until, within } from './support/deadline.mjs';
-import { upgradeHead } from './support/frame_client.mjs';
+import { FrameClient, op, upgradeHead } from './support/frame_client.mjs';
 import { RawSocket } from './support/raw_socket.mjs';
 import { onCores } from './support/server.mjs';
 
@@ -177,4 +177,83 @@ onCores('attacks', {}, (group) => {
       spared.kill('SIGKILL');
     }
   }, { ms: 40_000 });
+});
+
+const statusOf = async (raw) => (await raw.response()).status;
+const upgrade = (raw, extra = []) => {
+  raw.write(upgradeHead(target, { extra }));
+  return statusOf(raw);
+};
+
+onCores('limits of an address', { flags: ['--max-clients-per-ip', '6'] }, (group) => {
+  group('S4 C6 N clients are admitted, N+1 gets 503, and another address has its own', async (server) => {
+    for (let round = 0; round < 3; round++) {
+      const here = await Promise.all((await connect(server, 20)).map((raw) => upgrade(raw)));
+      assert.equal(here.filter((status) => status === 101).length, 6);
+      assert.equal(here.filter((status) => status === 503).length, 14);
+      const there = await Promise.all((await connect(server, 8, { localAddress: '127.0.0.9' })).map((raw) => upgrade(raw)));
+      assert.equal(there.filter((status) => status === 101).length, 6);
+      assert.equal(await refused(server, 'max_clients_per_ip'), (round + 1) * 16);
+      await new Api(server, { connections: 1 }).publish('calm', 'e', 'the API is not concerned');
+      server.closeClients();
+      await server.untilClients(0);
+    }
+  });
+});
+
+const behindProxy = ['--max-clients-per-ip', '2', '--trusted-proxies', '127.0.0.0/8'];
+onCores('behind a proxy', { flags: behindProxy }, (group) => {
+  group('the right-most address that is no proxy counts, IPv6 by its /64', async (server) => {
+    const from = async (address) => upgrade((await connect(server, 1))[0], [`X-Forwarded-For: ${address}`]);
+    assert.equal(await from('192.0.2.1'), 101);
+    assert.equal(await from('9.9.9.9, 192.0.2.1, 127.0.0.5'), 101);
+    assert.equal(await from('8.8.8.8, 192.0.2.1'), 503);
+    assert.equal(await from('192.0.2.2'), 101);
+    assert.equal(await from('2001:db8::1'), 101);
+    assert.equal(await from('2001:db8::ffff:2'), 101);
+    assert.equal(await from('2001:db8::3'), 503);
+  });
+});
+
+onCores('the PROXY protocol', { flags: [...behindProxy, '--proxy-protocol'] }, (group) => {
+  group('versions 1 and 2 tell the address; without a header it is 400', async (server) => {
+    const say = async (header) => {
+      const [raw] = await connect(server, 1);
+      for (let i = 0; i < header.length; i += 7) await raw.flush(header.slice(i, i + 7));
+      return upgrade(raw);
+    };
+    const two = (last) => Buffer.concat([
+      Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1'), Buffer.from([0x21, 0x11, 0, 12, 192, 0, 2, last, 10, 0, 0, 1, 20, 0, 0, 80]),
+    ]);
+    assert.equal(await say('PROXY TCP4 192.0.2.1 10.0.0.1 5000 443\r\n'), 101);
+    assert.equal(await say(two(1)), 101);
+    assert.equal(await say(two(1)), 503);
+    assert.equal(await say(two(2)), 101);
+    const before = await refused(server, 'proxy_header');
+    assert.equal(await say(''), 400);
+    assert.equal(await refused(server, 'proxy_header'), before + 1);
+  });
+});
+
+onCores('rates', { flags: ['--connects-per-second-per-ip', '5', '--client-messages-per-second', '20'] }, (group) => {
+  group('R13 over the connect rate: upgraded, then pusher:error and close 4100', async (server) => {
+    const clients = await Promise.all(Array.from({ length: 15 }, () => FrameClient.open(server, target)));
+    const codes = await Promise.all(clients.map(async (client) => {
+      const first = JSON.parse((await client.frame()).payload);
+      return first.event === 'pusher:error' ? first.data.code : 0;
+    }));
+    const away = codes.filter((code) => code === 4100).length;
+    assert.ok(away >= 8 && away <= 10, `${away} sent away`);
+    assert.equal(await refused(server, 'connect_rate'), away);
+  });
+
+  group('R13 over the message rate: close 4100', async (server) => {
+    const client = await until('the rate lets one in', async () => {
+      const one = await FrameClient.open(server, target);
+      return JSON.parse((await one.frame()).payload).event === 'pusher:error' ? one.close() : one;
+    });
+    for (let i = 0; i < 30; i++) client.send(op.text, '{"event":"pusher:ping","data":{}}');
+    assert.equal((await client.closing()).code, 4100);
+    assert.equal(await refused(server, 'message_rate'), 1);
+  });
 });
