@@ -227,6 +227,8 @@ void Subscribers::message(Connection& connection, const Frame& frame) {
     if (frame.opcode != Opcode::text && frame.opcode != Opcode::binary) return;
     if (connection.state != State::ready) return event(connection, frame.payload);
     const auto number = sequence_of(frame.payload, options_.protocol);
+    // How many subscribe is told at any time, where the app wants it.
+    if (!number && frame.payload.starts_with(R"({"event":"pusher_internal:subscription_count")")) return;
     Expected* expected = expected_of(connection, frame.payload);
     if (!number || expected == nullptr || *number >= board_.round_count(connection.stream)) {
         counts_.malformed.fetch_add(1, std::memory_order_relaxed);

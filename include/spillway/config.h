@@ -42,14 +42,18 @@ struct AppConfig {
     std::string secret_previous;  // still accepted while rotating; empty = none
     bool enabled = true;
     bool client_events = false;
+    bool subscription_count = false;
     std::uint64_t max_clients = 0;
     std::uint64_t max_channels_per_client = 0;
+    std::uint64_t max_presence_members = 100;
+    std::uint64_t max_presence_member_bytes = 1024;  // of a member's id and info together
     std::uint64_t max_event_bytes = 10'240;
     std::uint64_t max_channel_name = kChannelNameMax;
     std::uint64_t max_event_name = kEventNameMax;
     std::uint64_t max_channels_per_event = kChannelsPerEventMax;
     std::uint64_t max_batch = kBatchMax;
     std::uint64_t client_events_per_second = 10;
+    Milliseconds cache_ttl{1'800'000};         // of a cache channel's last event
     std::vector<std::string> allowed_origins;  // empty = any; `*` matches any run of characters
     bool strict_protocol = false;
     bool has_overflow = false;  // false: the server's policy

@@ -38,6 +38,13 @@ inline constexpr std::size_t kEventNameMax = 200;
 inline constexpr std::size_t kChannelsPerEventMax = 100;
 inline constexpr std::size_t kBatchMax = 10;
 inline constexpr std::size_t kUserIdMax = 128;
+/// Members of a presence channel, and bytes of a member's id and info together, that an app may be given at most: their
+/// product goes to everyone who joins.
+inline constexpr std::size_t kPresenceMembersMax = 10'000;
+inline constexpr std::size_t kPresenceMemberBytesMax = 64 * kKiB;
+/// Last events of cache channels kept by one core, and bytes of them.
+inline constexpr std::size_t kCachedEventsMax = 65'536;
+inline constexpr std::size_t kCachedBytesMax = 64 * kMiB;
 /// Places in channels' orders that one request can ask for: a full batch.
 inline constexpr std::size_t kPublishMax = kChannelsPerEventMax * kBatchMax;
 

@@ -110,6 +110,48 @@ void encode_subscription_succeeded(std::string& out, std::string_view channel, s
     out += '}';
 }
 
+void encode_presence_succeeded(std::string& out, std::string_view channel, const pubsub::Roster& roster) {
+    std::string ids;
+    std::string hash;
+    hash.reserve(roster.text_bytes() + roster.size() * 8);
+    for (const pubsub::Roster::Member& member : roster.members()) {
+        const std::string_view separator = ids.empty() ? "" : ",";
+        ids += separator;
+        append_json_string(ids, member.id);
+        hash += separator;
+        append_json_string(hash, member.id);
+        hash += ':';
+        hash += member.info.empty() ? std::string_view("null") : member.info;
+    }
+    std::string data;
+    data.reserve(ids.size() + hash.size() + 64);
+    base::append(data, R"({"presence":{"ids":[)", ids, R"(],"hash":{)", hash, R"(},"count":)", roster.size(), "}}");
+    encode_subscription_succeeded(out, channel, data);
+}
+
+void encode_member_added(std::string& out, std::string_view channel, std::string_view id, std::string_view info) {
+    std::string data;
+    append_member(data, R"({"user_id":)", id);
+    base::append(data, R"(,"user_info":)", info.empty() ? std::string_view("null") : info, "}");
+    encode_channel_event(out, "pusher_internal:member_added", channel, data);
+}
+
+void encode_member_removed(std::string& out, std::string_view channel, std::string_view id) {
+    std::string data;
+    append_member(data, R"({"user_id":)", id);
+    data += '}';
+    encode_channel_event(out, "pusher_internal:member_removed", channel, data);
+}
+
+void encode_subscription_count(std::string& out, std::string_view channel, std::uint32_t count) {
+    append_member(out, R"({"event":"pusher_internal:subscription_count","channel":)", channel);
+    base::append(out, R"(,"data":"{\"subscription_count\":)", count, R"(}"})");
+}
+
+void encode_cache_miss(std::string& out, std::string_view channel) {
+    encode_channel_event(out, "pusher:cache_miss", channel, "{}");
+}
+
 void encode_subscription_error(std::string& out, std::string_view channel, std::string_view type,
                                std::string_view error, std::uint16_t status) {
     append_member(out, R"({"event":"pusher:subscription_error","channel":)", channel);

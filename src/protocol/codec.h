@@ -15,13 +15,15 @@
 
 #include "protocol/json.h"
 #include "protocol/messages.h"
+#include "pubsub/roster.h"
 
 namespace spillway::protocol {
 
 /// Memory of decode(), one per core: reused, so that decoding allocates nothing in the steady state.
 struct Scratch {
     JsonArena envelope;
-    JsonArena nested;  // `data` that was sent as JSON inside a string
+    JsonArena nested;        // `data` that was sent as JSON inside a string
+    JsonArena channel_data;  // for decode_member(): the message that holds it stays valid
 };
 
 struct DecodeError {
@@ -45,6 +47,18 @@ void encode_pong(std::string& out);
 
 /// `data` is JSON text that goes out as a string; "{}" for all but presence channels.
 void encode_subscription_succeeded(std::string& out, std::string_view channel, std::string_view data = "{}");
+
+/// The same for a presence channel: who is in it, the one who is told included. Members without info are null.
+void encode_presence_succeeded(std::string& out, std::string_view channel, const pubsub::Roster& roster);
+
+/// `info` is JSON text, empty for none.
+void encode_member_added(std::string& out, std::string_view channel, std::string_view id, std::string_view info);
+void encode_member_removed(std::string& out, std::string_view channel, std::string_view id);
+
+void encode_subscription_count(std::string& out, std::string_view channel, std::uint32_t count);
+
+/// Data is exactly the string "{}": clients of encrypted channels try to decrypt anything else.
+void encode_cache_miss(std::string& out, std::string_view channel);
 
 /// `{"type":…,"error":…,"status":…}` as an object on the channel; goes with an encode_error.
 void encode_subscription_error(std::string& out, std::string_view channel, std::string_view type,

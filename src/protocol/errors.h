@@ -97,6 +97,9 @@ inline constexpr std::size_t kCloseReasonMax = kControlPayloadMax - 2;
 [[nodiscard]] inline std::string auth_required_text(std::string_view channel) {
     return std::string("Auth info required to subscribe to ").append(quoted(channel));
 }
+[[nodiscard]] inline std::string channel_data_required_text(std::string_view channel) {
+    return std::string("channel_data with a user_id required to subscribe to ").append(quoted(channel));
+}
 [[nodiscard]] inline std::string invalid_key_text(std::string_view key) {
     return std::string("Invalid key in subscription auth data: '").append(quoted(key)).append("'");
 }

@@ -18,7 +18,7 @@ bool HomeChannel::has(WireForm form) const {
     return std::ranges::any_of(shares, [form](const Share& s) { return s.count[static_cast<std::size_t>(form)] != 0; });
 }
 
-std::uint64_t HomeChannels::join(CoreId core, LocalChannelId local, const ChannelKey* name, WireForm form) {
+HomeChannel& HomeChannels::open(CoreId core, LocalChannelId local, const ChannelKey* name) {
     auto& by_slot = by_local_[core];
     if (local.slot >= by_slot.size()) by_slot.resize(local.slot + 1, nullptr);
     if (name != nullptr) {
@@ -31,28 +31,33 @@ std::uint64_t HomeChannels::join(CoreId core, LocalChannelId local, const Channe
             const ChannelKey key = fresh->key;
             it = by_key_.emplace(key, std::move(fresh)).first;
         }
-        it->second->shares.push_back({core, local, {}});
         by_slot[local.slot] = it->second.get();
     }
-    HomeChannel* channel = by_slot[local.slot];
-    SPILLWAY_ASSERT(channel != nullptr);
-    const auto share = std::ranges::find(channel->shares, core, &Share::core);
-    SPILLWAY_ASSERT(share != channel->shares.end() && share->local == local);
-    ++share->count[static_cast<std::size_t>(form)];
-    return channel->seq + 1;
+    SPILLWAY_ASSERT(by_slot[local.slot] != nullptr);
+    return *by_slot[local.slot];
 }
 
-void HomeChannels::leave(CoreId core, LocalChannelId local, WireForm form) {
-    HomeChannel* channel = &of(core, local);
-    const auto share = std::ranges::find(channel->shares, core, &Share::core);
-    SPILLWAY_ASSERT(share != channel->shares.end() && share->local == local);
+std::uint64_t HomeChannels::join(HomeChannel& channel, CoreId core, LocalChannelId local, WireForm form) {
+    auto share = std::ranges::find(channel.shares, core, &Share::core);
+    if (share == channel.shares.end()) share = channel.shares.insert(share, {core, local, {}});
+    SPILLWAY_ASSERT(share->local == local);
+    ++share->count[static_cast<std::size_t>(form)];
+    return channel.seq + 1;
+}
+
+HomeChannel* HomeChannels::leave(CoreId core, LocalChannelId local, WireForm form) {
+    HomeChannel& channel = of(core, local);
+    const auto share = std::ranges::find(channel.shares, core, &Share::core);
+    SPILLWAY_ASSERT(share != channel.shares.end() && share->local == local);
     auto& count = share->count[static_cast<std::size_t>(form)];
     SPILLWAY_ASSERT(count != 0);
     --count;
-    if (share->total() != 0) return;
+    if (share->total() != 0) return &channel;
     by_local_[core][local.slot] = nullptr;
-    channel->shares.erase(share);
-    if (channel->shares.empty()) by_key_.erase(by_key_.find(channel->key));
+    channel.shares.erase(share);
+    if (!channel.shares.empty()) return &channel;
+    by_key_.erase(by_key_.find(channel.key));
+    return nullptr;
 }
 
 HomeChannel& HomeChannels::of(CoreId core, LocalChannelId local) {
@@ -67,6 +72,11 @@ HomeChannel* HomeChannels::find(const ChannelKey& key) {
     return it == by_key_.end() ? nullptr : it->second.get();
 }
 
+const HomeChannel* HomeChannels::find(const ChannelKey& key) const {
+    const auto it = by_key_.find(key);
+    return it == by_key_.end() ? nullptr : it->second.get();
+}
+
 void HomeChannels::check_invariants() const {
     for (const auto& [key, channel] : by_key_) {
         SPILLWAY_ASSERT(!channel->shares.empty());
@@ -74,6 +84,9 @@ void HomeChannels::check_invariants() const {
             SPILLWAY_ASSERT(share.total() != 0);
             SPILLWAY_ASSERT(by_local_[share.core][share.local.slot] == channel.get());
         }
+        if (channel->state == nullptr || channel->state->roster == nullptr) continue;
+        channel->state->roster->check_invariants();
+        SPILLWAY_ASSERT(channel->state->roster->connections() <= channel->subscribers());
     }
 }
 

@@ -18,7 +18,10 @@
 #include <spillway/ids.h>
 #include <spillway/message.h>
 
+#include "base/clock.h"
 #include "pubsub/channel_key.h"
+#include "pubsub/count_pace.h"
+#include "pubsub/roster.h"
 
 namespace spillway::pubsub {
 
@@ -35,11 +38,23 @@ struct Share {
     }
 };
 
+/// What only some channels have: presence channels, cache channels, and those whose subscribers are counted for somebody.
+struct ChannelState {
+    std::unique_ptr<Roster> roster;  // null: no presence channel
+    bool caches = false;
+    CountPace pace;
+    /// Subscribers came or went who are not told yet: they will be when due, or when there is room.
+    bool count_changed = false;
+    base::Instant count_due{};
+    std::uint64_t count_turn = 0;  // among those due at the same time
+};
+
 struct HomeChannel {
     std::string name;
     ChannelKey key;
     std::uint64_t seq = 0;  // of the last message sequenced
     std::vector<Share> shares;
+    std::unique_ptr<ChannelState> state;  // null for most
 
     [[nodiscard]] std::uint32_t subscribers() const;
     [[nodiscard]] bool has(WireForm form) const;
@@ -51,14 +66,21 @@ public:
 
     /// A join from `core`. `name` names the channel with the first join of this local id, and is nullptr with later ones.
     /// Returns the first sequence number that is for the joiner.
-    std::uint64_t join(CoreId core, LocalChannelId local, const ChannelKey* name, WireForm form);
-    /// A leave; the channel ends with its last subscriber.
-    void leave(CoreId core, LocalChannelId local, WireForm form);
+    std::uint64_t join(CoreId core, LocalChannelId local, const ChannelKey* name, WireForm form) {
+        return join(open(core, local, name), core, local, form);
+    }
+    /// The same in two steps, for who has something to do before the joiner counts. A channel that is opened has a join
+    /// coming: without shares until then if it is new.
+    [[nodiscard]] HomeChannel& open(CoreId core, LocalChannelId local, const ChannelKey* name);
+    std::uint64_t join(HomeChannel& channel, CoreId core, LocalChannelId local, WireForm form);
+    /// A leave; the channel ends with its last subscriber, and nullptr is returned.
+    HomeChannel* leave(CoreId core, LocalChannelId local, WireForm form);
 
     /// The channel that a core knows by this local id; the core has subscribers in it.
     [[nodiscard]] HomeChannel& of(CoreId core, LocalChannelId local);
     /// nullptr when nobody subscribes.
     [[nodiscard]] HomeChannel* find(const ChannelKey& key);
+    [[nodiscard]] const HomeChannel* find(const ChannelKey& key) const;
     [[nodiscard]] std::size_t size() const { return by_key_.size(); }
     /// f(const HomeChannel&) for every channel.
     template <class F>

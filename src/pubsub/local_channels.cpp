@@ -80,8 +80,8 @@ void LocalChannels::begin_pass(LocalChannel& channel, std::size_t bytes_max) {
     channel.pass.messages.assign(first, first + static_cast<std::ptrdiff_t>(count));
     channel.gathered.erase(first, first + static_cast<std::ptrdiff_t>(count));
     channel.pass.cursor = 0;
-    channel.pass.excludes =
-        std::ranges::any_of(channel.pass.messages, [](const Held* h) { return h->message->exclude != 0; });
+    channel.pass.excludes = std::ranges::any_of(
+        channel.pass.messages, [](const Held* h) { return h->message->exclude != 0 || h->message->pusher_only; });
     channel.pass.end = for_nobody ? 0 : static_cast<std::uint32_t>(channel.subscribers.size());
 }
 

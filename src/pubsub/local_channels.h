@@ -49,7 +49,7 @@ struct PassState {
     std::vector<Held*> messages;
     std::uint32_t cursor = 0;
     std::uint32_t end = 0;
-    bool excludes = false;  // some message names a client that must not get it
+    bool excludes = false;  // some message is not for everybody
     /// All messages one behind the other, per wire form; made when the first subscriber of that form is met, and only if
     /// there are several messages. Lives for one pass.
     std::array<std::vector<std::byte>, kWireForms> joined;

@@ -22,15 +22,17 @@ struct Message : Block {
     std::uint64_t seq = 0;            // per channel, from 1; 0 = not of a channel (an answer to one client)
     std::uint64_t exclude = 0;        // packed ClientId that must not get it; 0 = nobody
     std::uint64_t exclude_nonce = 0;  // the random half of its socket id: ids of an earlier run name strangers
-    std::uint64_t event_hash = 0;     // names the event for conflation
+    std::uint64_t event_hash = 0;     // names the event for conflation; 0 = it is never conflated
     base::Instant sequenced_at{};
     Priority priority = Priority::normal;
+    bool pusher_only = false;                    // an event of the protocol: feeds on its channel do not get it
     std::uint32_t frame_at[kWireForms] = {};     // offset behind the Message
     std::uint32_t frame_bytes[kWireForms] = {};  // 0 = this form was not in use when it was sequenced
 
     [[nodiscard]] bool excludes(std::uint64_t client, std::uint64_t nonce) const {
         return exclude != 0 && exclude == client && exclude_nonce == nonce;
     }
+    [[nodiscard]] bool is_for(WireForm form) const { return !pusher_only || form == WireForm::pusher; }
     [[nodiscard]] std::byte* storage() { return reinterpret_cast<std::byte*>(this + 1); }
     [[nodiscard]] std::span<const std::byte> frame(WireForm form) const {
         const auto f = static_cast<std::size_t>(form);

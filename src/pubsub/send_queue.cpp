@@ -89,7 +89,7 @@ QueueEntry SendQueue::take_out(std::size_t index, WireForm form) {
 }
 
 std::size_t SendQueue::find_same_event(const QueueEntry& entry) const {
-    if (entry.channel.is_none()) return kNone;
+    if (entry.channel.is_none() || entry.held->message->event_hash == 0) return kNone;
     for (std::size_t i = fixed_prefix(); i < count_; ++i) {
         const QueueEntry& other = at(i);
         const Message& message = *other.held->message;

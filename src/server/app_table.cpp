@@ -99,8 +99,8 @@ std::optional<AppIndex> AppTable::by_id(std::string_view id) const {
 }
 
 const AppConfig& AppTable::operator[](AppIndex index) const {
-    SPILLWAY_ASSERT(index < tables_->apps.size());
-    return tables_->apps[index];
+    static const AppConfig kNotKnownYet;
+    return index < tables_->apps.size() ? tables_->apps[index] : kNotKnownYet;
 }
 
 bool origin_allowed(const AppConfig& app, std::string_view origin) {

@@ -37,7 +37,8 @@ public:
     [[nodiscard]] std::optional<AppIndex> by_key(std::string_view key) const;
     [[nodiscard]] std::optional<AppIndex> by_id(std::string_view id) const;
 
-    /// Valid as long as a handle of this table.
+    /// Valid as long as a handle of this table. Of an index it does not have, an app with the defaults: a core that takes a
+    /// reload over later than another hears of channels of apps that are new to it.
     [[nodiscard]] const AppConfig& operator[](AppIndex index) const;
     /// Indices in use, those of apps that are gone included.
     [[nodiscard]] std::size_t size() const noexcept { return tables_->apps.size(); }

@@ -300,9 +300,17 @@ constexpr AppSetting kAppSettings[] = {
     {"secret_previous", [](AppDraft& d, std::string_view v) { return word(d.app.secret_previous, v); }},
     {"enabled", [](AppDraft& d, std::string_view v) { return keep(d.app.enabled, parse_switch(v)); }},
     {"client_events", [](AppDraft& d, std::string_view v) { return switch_on(d.client_events, v); }},
+    {"subscription_count",
+     [](AppDraft& d, std::string_view v) { return keep(d.app.subscription_count, parse_switch(v)); }},
     {"max_clients", [](AppDraft& d, std::string_view v) { return count(d.app.max_clients, v); }},
     {"max_channels_per_client",
      [](AppDraft& d, std::string_view v) { return count(d.app.max_channels_per_client, v); }},
+    {"max_presence_members",
+     [](AppDraft& d, std::string_view v) { return count(d.app.max_presence_members, v, 1, kPresenceMembersMax); }},
+    {"max_presence_member_bytes",
+     [](AppDraft& d, std::string_view v) {
+         return size(d.app.max_presence_member_bytes, v, 1, kPresenceMemberBytesMax);
+     }},
     {"max_event_bytes", [](AppDraft& d, std::string_view v) { return event_bytes(d, v); }},
     {"max_channel_name",
      [](AppDraft& d, std::string_view v) { return count(d.app.max_channel_name, v, 1, kChannelNameMax); }},
@@ -313,20 +321,17 @@ constexpr AppSetting kAppSettings[] = {
     {"max_batch", [](AppDraft& d, std::string_view v) { return count(d.app.max_batch, v, 1, kBatchMax); }},
     {"client_events_per_second",
      [](AppDraft& d, std::string_view v) { return count(d.app.client_events_per_second, v); }},
+    {"cache_ttl", [](AppDraft& d, std::string_view v) { return duration(d.app.cache_ttl, v); }},
     {"allowed_origins", [](AppDraft& d, std::string_view v) { return origins(d.app, v); }},
     {"strict_protocol", [](AppDraft& d, std::string_view v) { return keep(d.app.strict_protocol, parse_switch(v)); }},
     {"overflow", [](AppDraft& d, std::string_view v) { return overflow_of(d.app, v); }},
 };
 
-constexpr std::string_view kAppSettingsToCome[] = {"subscription_count",
-                                                   "watchlist",
+constexpr std::string_view kAppSettingsToCome[] = {"watchlist",
                                                    "max_subscribes_per_second",
-                                                   "max_presence_members",
-                                                   "max_presence_member_bytes",
                                                    "publishes_per_second",
                                                    "require_authorization",
                                                    "authorization_timeout",
-                                                   "cache_ttl",
                                                    "high_priority_users"};
 
 // ---- webhooks
@@ -426,6 +431,7 @@ AppConfig development_app() {
     app.key = "app-key";
     app.secret = "app-secret";
     app.client_events = true;
+    app.subscription_count = true;
     return app;
 }
 

@@ -103,7 +103,7 @@ base::Duration Core::turn() {
     // 3. Other cores, and this one's messages to itself: joins, publications, broadcasts, until nothing comes any more.
     home.resume();
     busy |= drain_mesh();
-    home.send_credit();
+    home.tell_due();
     // 4. To other cores before our own fan-out: they work at the same time.
     port.flush();
     // 5. One slice of broadcasts to local subscribers.
@@ -150,6 +150,7 @@ base::Duration Core::may_rest(bool busy) {
         rest = std::min(rest, std::max(*due - clock.now(), base::Duration(milliseconds{1})));
     if (const auto due = life.accept_due())
         rest = std::min(rest, std::max(*due - clock.now(), base::Duration(milliseconds{1})));
+    if (const auto due = home.next_due()) rest = std::min(rest, std::max(*due - now, base::Duration(milliseconds{1})));
     if (port.outbox_waiting() || home.waiting() || life.paused() != 0 || life.retrying())
         rest = std::min<base::Duration>(rest, kRestWhileBlocked);
     if (drain.active()) rest = std::min<base::Duration>(rest, kRestWhileDraining);
@@ -205,6 +206,7 @@ void Core::receive(CoreId from, const Envelope& envelope) {
                    [&](const Join& e) { home.join(from, e); },
                    [&](const Leave& e) { home.leave(from, e); },
                    [&](const Joined& e) { membership.joined(e); },
+                   [&](const Cached& e) { membership.cached(e); },
                    [&](const Publish& e) { home.publish(from, e); },
                    [&](const Sequenced& e) { calls.sequenced(e); },
                    [&](const Credit& e) { port.take_credit(from, e.count); },
@@ -253,6 +255,10 @@ void Core::publish_gauges() {
     stats.block_bytes.set(static_cast<std::int64_t>(blocks.bytes_live() + blocks.bytes_kept()));
     stats.client_bytes.set(
         static_cast<std::int64_t>(clients.memory_bytes() + sender.outflow_bytes() + ws.bytes_held()));
+    stats.presence_members.set(static_cast<std::int64_t>(home.members()));
+    stats.cached_events.set(static_cast<std::int64_t>(home.cache().size()));
+    stats.cache_bytes.set(static_cast<std::int64_t>(home.cache().bytes()));
+    stats.cache_evicted.set(home.cache().evicted());
     stats.mesh_depth.set(static_cast<std::int64_t>(port.depth()));
     const io::RingFigures f = ring.figures();
     stats.ring_enters.set(f.enters);
@@ -268,6 +274,7 @@ void Core::publish_gauges() {
 void Core::check_invariants() {
     channels.check_invariants();
     home.channels().check_invariants();
+    home.cache().check_invariants();
     life.check_invariants();
     sender.check_invariants();
 }

@@ -34,6 +34,16 @@ struct NameBlock : pubsub::Block {
     [[nodiscard]] pubsub::ChannelKey key() { return {hash, app, {text(), size}}; }
 };
 
+/// A member on the way to the home of its presence channel.
+struct MemberBlock : pubsub::Block {
+    std::uint32_t id_bytes = 0;
+    std::uint32_t info_bytes = 0;
+
+    [[nodiscard]] char* text() { return reinterpret_cast<char*>(this + 1); }
+    [[nodiscard]] std::string_view id() { return {text(), id_bytes}; }
+    [[nodiscard]] std::string_view info() { return {text() + id_bytes, info_bytes}; }
+};
+
 /// A publication that has no order yet: one body for all its channels. Held once per home core concerned.
 struct PublishBody : pubsub::Block {
     struct Target {
@@ -51,11 +61,10 @@ struct PublishBody : pubsub::Block {
     AppIndex app = 0;
     Priority priority = Priority::normal;
     bool counts_wanted = false;  // the answer tells how many subscribe
-    bool data_is_json = false;   // true: the data's own JSON text (client events); false: a string to be encoded as one
+    bool data_is_json = false;   // true: a client event, the data's own JSON text; false: a string to be encoded as one
     std::uint16_t targets = 0;
     Text event;
     Text data;
-    Text user_id;  // empty = none
 
     [[nodiscard]] Target* target_list() { return reinterpret_cast<Target*>(this + 1); }
     [[nodiscard]] char* texts() { return reinterpret_cast<char*>(target_list() + targets); }
@@ -66,11 +75,12 @@ struct PublishBody : pubsub::Block {
     }
 };
 
-/// Subscribing core -> home. `name` with the first join of this local id only.
+/// Subscribing core -> home. `name` with the first join of this local id only; `member` on presence channels only.
 struct Join {
     std::uint64_t client = 0;  // packed
     LocalChannelId local;
     NameBlock* name = nullptr;
+    MemberBlock* member = nullptr;
     std::uint32_t nonce = 0;
     WireForm form = WireForm::pusher;
 };
@@ -78,12 +88,24 @@ struct Join {
 struct Leave {
     LocalChannelId local;
     WireForm form = WireForm::pusher;
+    std::uint64_t client = 0;
 };
 /// Home -> subscribing core, in line with the broadcasts.
 struct Joined {
     std::uint64_t client = 0;
     std::uint64_t first_seq = 0;
     LocalChannelId local;
+    std::uint32_t nonce = 0;
+    /// Presence: there are as many members as there may be. The join counts until its leave, which is to follow.
+    bool full = false;
+    pubsub::Message* succeeded = nullptr;  // presence: what the client is answered, with everybody who is there
+};
+/// Home -> subscribing core, right behind the Joined of a cache channel: the event for the client alone, or nullptr if there
+/// is none.
+struct Cached {
+    std::uint64_t client = 0;
+    LocalChannelId local;
+    pubsub::Message* message = nullptr;
     std::uint32_t nonce = 0;
 };
 /// Publishing core -> home: one target of the body.
@@ -145,8 +167,8 @@ struct Signal {
     What what = What::drain;
 };
 
-using Envelope = std::variant<Join, Leave, Joined, Publish, Sequenced, Credit, Broadcast, Returns, Knock, Knocked,
-                              AddressLeft, SurveyAsked, Surveyed, Reload, Reloaded, Signal>;
+using Envelope = std::variant<Join, Leave, Joined, Cached, Publish, Sequenced, Credit, Broadcast, Returns, Knock,
+                              Knocked, AddressLeft, SurveyAsked, Surveyed, Reload, Reloaded, Signal>;
 static_assert(std::is_trivially_copyable_v<Envelope> && sizeof(Envelope) <= 48);
 
 }  // namespace spillway::server

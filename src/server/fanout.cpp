@@ -17,6 +17,10 @@ constexpr std::chrono::microseconds kSlice{1000};
 /// Messages queued for subscribers, and subscribers passed over, before the clock is looked at: some tens of microseconds.
 constexpr std::size_t kLooks = 512;
 
+bool is_not_for(const pubsub::Message& message, const Client& client) {
+    return message.excludes(client.id, client.nonce) || !message.is_for(wire_form(client.kind));
+}
+
 }  // namespace
 
 void Fanout::gather(const Broadcast& broadcast) {
@@ -102,9 +106,8 @@ bool Fanout::serve(Channel& channel, const pubsub::Subscriber& subscriber) {
 }
 
 bool Fanout::excludes(const Channel& channel, const Client& client) {
-    return std::ranges::any_of(channel.pass.messages, [&client](const pubsub::Held* held) {
-        return held->message->excludes(client.id, client.nonce);
-    });
+    return std::ranges::any_of(channel.pass.messages,
+                               [&client](const pubsub::Held* held) { return is_not_for(*held->message, client); });
 }
 
 void Fanout::offer_each(Channel& channel, const pubsub::Subscriber& subscriber, Client& client) {
@@ -112,7 +115,7 @@ void Fanout::offer_each(Channel& channel, const pubsub::Subscriber& subscriber, 
     for (pubsub::Held* held : channel.pass.messages) {
         const pubsub::Message& message = *held->message;
         if (message.seq < subscriber.first_seq) continue;
-        if (message.excludes(client.id, client.nonce)) {
+        if (is_not_for(message, client)) {
             core_.stats.excluded.add();
         } else if (client.state == ClientState::open) {
             core_.sender.offer(client, id, held);

@@ -7,17 +7,26 @@
 // Admission comes before sequencing: while a subscribed core's ring is 80 % full nothing is sequenced into it; publications
 // wait here, at most as many as their publishers had credit for, and the publishers slow down.
 //
+// What a channel's state decides is told in the same order: who comes into a presence channel is announced before the
+// joiner's place, who is gone after the leaver's, so nobody sees himself come or go, and the roster in a join's answer and the
+// events behind it fit together without a gap. Such events are never held back; what bounds them is that a member's join takes
+// credit, which comes back only while no ring is congested, and that a leave needs a join.
+//
 // Thread: the core.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "pubsub/event_cache.h"
 #include "pubsub/home_channels.h"
 #include "server/envelope.h"
+#include "server/subscription_counts.h"
 
 namespace spillway::server {
 
@@ -30,6 +39,9 @@ public:
     virtual void joined(CoreId from, LocalChannelId local, std::uint64_t client) = 0;
     /// A publication took its place, whether or not anybody subscribes.
     virtual void sequenced(std::string_view channel, std::string_view data) = 0;
+    /// A cache channel's last event is this one now; and the channel's members changed.
+    virtual void kept(std::string_view channel, std::string_view data) = 0;
+    virtual void member(std::string_view channel, std::string_view id, bool is_there) = 0;
 
 protected:
     ~HomeWitness() = default;
@@ -45,28 +57,61 @@ public:
 
     /// Sequences what had to wait, as far as there is room now.
     void resume();
-    /// Tells publishing cores what was taken since the last time.
-    void send_credit();
-    [[nodiscard]] bool waiting() const { return !waiting_.empty(); }
+    /// Tells what is due: counts of subscribers, and to publishing cores what was taken since the last time. Lets cached events
+    /// go whose time is over. Once per turn.
+    void tell_due();
+    /// Something is held back until there is room.
+    [[nodiscard]] bool waiting() const { return !waiting_.empty() || held_credits_ != 0 || counts_.due(); }
+    [[nodiscard]] std::optional<base::Instant> next_due() const { return counts_.next_due(); }
+
     [[nodiscard]] const pubsub::HomeChannels& channels() const { return channels_; }
+    /// Who is in a presence channel that lives here; nullptr when nobody is, or it is none.
+    [[nodiscard]] const pubsub::Roster* roster(const pubsub::ChannelKey& channel) const;
+    [[nodiscard]] std::optional<pubsub::EventCache::Event> cached(const pubsub::ChannelKey& channel) const;
+    [[nodiscard]] const pubsub::EventCache& cache() const { return cache_; }
+    /// Members of all presence channels.
+    [[nodiscard]] std::size_t members() const { return members_; }
+
+    /// For SubscriptionCounts.
+    [[nodiscard]] bool has_room(const pubsub::HomeChannel& channel);
+    void tell_count(pubsub::HomeChannel& channel);
+
     void set_witness(HomeWitness* witness) { witness_ = witness; }
 
 private:
     struct Waiting {
         CoreId from = 0;
         Publish publish;
+        std::string sender;
     };
 
-    [[nodiscard]] bool has_room(const pubsub::HomeChannel& channel);
-    [[nodiscard]] bool try_sequence(CoreId from, const Publish& publish);
-    [[nodiscard]] pubsub::Message* encode(pubsub::HomeChannel& channel, PublishBody& body);
-    void send_out(pubsub::HomeChannel& channel, PublishBody& body);
-    void note_client_event(const pubsub::ChannelKey& key, PublishBody& body);
+    /// The user of a presence channel whose client's event this is, else empty. To be asked when the event comes: it may wait,
+    /// and its sender's leave does not.
+    [[nodiscard]] std::string sender_of(const Publish& publish);
+    [[nodiscard]] bool try_sequence(CoreId from, const Publish& publish, std::string_view sender);
+    [[nodiscard]] pubsub::Message* encode(pubsub::HomeChannel& channel, PublishBody& body, std::string_view sender);
+    void send_out(pubsub::HomeChannel& channel, PublishBody& body, std::string_view sender);
+    void note_client_event(const pubsub::ChannelKey& key, PublishBody& body, std::string_view sender);
+    [[nodiscard]] std::unique_ptr<pubsub::ChannelState> make_state(const pubsub::ChannelKey& key) const;
+    void count_changed(pubsub::HomeChannel& channel);
+    void enter(pubsub::HomeChannel& channel, CoreId from, const Join& join, Joined& answer);
+    void note_gone(const pubsub::HomeChannel& channel, const std::string& id);
+    void send_cached(const pubsub::HomeChannel& channel, CoreId from, const Join& join);
+    void keep(const pubsub::ChannelKey& key, PublishBody& body);
+    /// `scratch_` as an event of the protocol to all Pusher subscribers.
+    void announce(pubsub::HomeChannel& channel, Priority priority, std::uint64_t event_hash);
+    [[nodiscard]] pubsub::Message* make_message(WireForm form, std::string_view payload);
+    void send_credit();
 
     Core& core_;
     pubsub::HomeChannels channels_;
     std::deque<Waiting> waiting_;
     std::vector<std::uint32_t> credit_;
+    std::vector<std::uint32_t> held_credit_;  // of members' joins, until no ring is congested
+    std::uint32_t held_credits_ = 0;          // sum of them
+    pubsub::EventCache cache_;
+    SubscriptionCounts counts_;
+    std::size_t members_ = 0;
     std::string scratch_;
     HomeWitness* witness_ = nullptr;  // none in the server
 };

@@ -2,14 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/membership.h"
 
+#include <algorithm>
 #include <cstring>
+#include <string>
 
 #include "base/assert.h"
 #include "server/core.h"
 
 namespace spillway::server {
 
-bool Membership::subscribe(Client& client, const pubsub::ChannelKey& key) {
+bool Membership::subscribe(Client& client, const pubsub::ChannelKey& key, const protocol::Member* member) {
     const auto opened = core_.channels.open(key);
     if (!opened.is_new && client.subscriptions.find(opened.id) != SubscriptionList::kNone) return false;
     pubsub::LocalChannel& channel = *core_.channels.get(opened.id);
@@ -26,8 +28,23 @@ bool Membership::subscribe(Client& client, const pubsub::ChannelKey& key) {
     ++channel.at_home;
     const std::uint32_t nonce = ++nonce_;
     client.subscriptions.add({opened.id, Subscription::kPending, nonce});
-    core_.port.send(channel.home, Join{client.id, opened.id, name, nonce, wire_form(client.kind)});
+    MemberBlock* block = nullptr;
+    if (member != nullptr) {
+        block = make_member(*member);
+        // What the home makes of it goes to every core, so it takes credit as a publication does.
+        core_.port.note_published(channel.home, 1);
+    }
+    core_.port.send(channel.home, Join{client.id, opened.id, name, block, nonce, wire_form(client.kind)});
     return true;
+}
+
+MemberBlock* Membership::make_member(const protocol::Member& member) {
+    auto* block = core_.blocks.make<MemberBlock>(member.user_id.size() + member.user_info.size());
+    block->id_bytes = static_cast<std::uint32_t>(member.user_id.size());
+    block->info_bytes = static_cast<std::uint32_t>(member.user_info.size());
+    std::ranges::copy(member.user_id, block->text());
+    std::ranges::copy(member.user_info, block->text() + member.user_id.size());
+    return block;
 }
 
 bool Membership::unsubscribe(Client& client, const pubsub::ChannelKey& key) {
@@ -59,7 +76,7 @@ void Membership::leave(Client& client, std::uint32_t place, DropReason reason) {
         if (moved.index != Subscription::kPending)
             core_.channels.get(moved.channel)->subscribers[moved.index].back = place;
     }
-    core_.port.send(channel.home, Leave{subscription.channel, wire_form(client.kind)});
+    core_.port.send(channel.home, Leave{subscription.channel, wire_form(client.kind), client.id});
     --channel.at_home;
     if (subscription.index != Subscription::kPending) {
         core_.stats.subscriptions.subtract();
@@ -74,18 +91,34 @@ void Membership::leave(Client& client, std::uint32_t place, DropReason reason) {
     core_.channels.close_if_unused(channel);
 }
 
+Membership::Asker Membership::asker(std::uint64_t id, LocalChannelId local, std::uint32_t nonce) {
+    Client* client = core_.find(id);
+    if (client == nullptr) return {};
+    const std::uint32_t place = client->subscriptions.find(local);
+    if (place == SubscriptionList::kNone || client->subscriptions[place].nonce != nonce) return {};
+    return {client, place};
+}
+
 void Membership::joined(const Joined& answer) {
     pubsub::LocalChannel* channel = core_.channels.get(answer.local);
     SPILLWAY_ASSERT(channel != nullptr && channel->joins_pending != 0);
     --channel->joins_pending;
-    Client* client = core_.find(answer.client);
-    const std::uint32_t place = client == nullptr ? SubscriptionList::kNone : client->subscriptions.find(answer.local);
-    if (place == SubscriptionList::kNone || client->subscriptions[place].nonce != answer.nonce) {
-        core_.channels.close_if_unused(*channel);  // it left meanwhile
+    const auto [client, place] = asker(answer.client, answer.local, answer.nonce);
+    if (client == nullptr) {  // it left meanwhile
+        if (answer.succeeded != nullptr) core_.blocks.release(answer.succeeded);
+        core_.channels.close_if_unused(*channel);
+        return;
+    }
+    if (answer.full) {
+        const std::string name = channel->name;  // the channel may close
+        leave(*client, place, DropReason::unsubscribed);
+        core_.pusher.channel_full(*client, name);
         return;
     }
     // The answer goes into the client's stream before any message that was sequenced after it joined.
-    if (client->kind == ClientKind::pusher) {
+    if (answer.succeeded != nullptr) {
+        core_.sender.answer(*client, answer.succeeded);
+    } else if (client->kind == ClientKind::pusher) {
         core_.pusher.subscribed(*client, *channel);
     } else {
         core_.ws.feed_ready(*client);
@@ -94,6 +127,17 @@ void Membership::joined(const Joined& answer) {
     const std::uint32_t index = core_.channels.add(*channel, client->slot(), place, answer.first_seq);
     client->subscriptions[place].index = index;
     core_.stats.subscriptions.add();
+}
+
+void Membership::cached(const Cached& answer) {
+    const auto [client, place] = asker(answer.client, answer.local, answer.nonce);
+    if (client == nullptr) {
+        if (answer.message != nullptr) core_.blocks.release(answer.message);
+    } else if (answer.message != nullptr) {
+        core_.sender.answer(*client, answer.message);
+    } else if (client->kind == ClientKind::pusher) {
+        core_.pusher.cache_missed(*client, core_.channels.get(answer.local)->name);
+    }
 }
 
 }  // namespace spillway::server

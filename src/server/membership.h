@@ -13,6 +13,7 @@
 
 #include <spillway/errors.h>
 
+#include "protocol/member.h"
 #include "pubsub/channel_key.h"
 #include "server/client.h"
 #include "server/envelope.h"
@@ -26,7 +27,9 @@ public:
     explicit Membership(Core& core) : core_(core) {}
 
     /// Sends the join. False if the client is in the channel, or on its way into it, already.
-    [[nodiscard]] bool subscribe(Client& client, const pubsub::ChannelKey& key);
+    /// `member`: who the client is in a presence channel, nullptr for all others.
+    [[nodiscard]] bool subscribe(Client& client, const pubsub::ChannelKey& key,
+                                 const protocol::Member* member = nullptr);
     /// False if it was not in the channel. What is queued of it for the client is purged.
     [[nodiscard]] bool unsubscribe(Client& client, const pubsub::ChannelKey& key);
     /// In the channel, its join answered.
@@ -34,10 +37,18 @@ public:
     /// Out of every channel at once; O(its own channels).
     void leave_all(Client& client);
 
-    /// The home's answer.
+    /// The home's answers.
     void joined(const Joined& answer);
+    void cached(const Cached& answer);
 
 private:
+    /// The client whose join is answered and its place in the client's list; kNone when it left meanwhile.
+    struct Asker {
+        Client* client = nullptr;
+        std::uint32_t place = SubscriptionList::kNone;
+    };
+    [[nodiscard]] Asker asker(std::uint64_t client, LocalChannelId local, std::uint32_t nonce);
+    [[nodiscard]] MemberBlock* make_member(const protocol::Member& member);
     void leave(Client& client, std::uint32_t place, DropReason reason);
 
     Core& core_;

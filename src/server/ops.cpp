@@ -57,12 +57,14 @@ struct SimpleMetric {
     std::string_view help;
     base::Counter Stats::* counter;
 };
-constexpr std::array<SimpleMetric, 23> kCounters{{
+constexpr auto kCounters = std::to_array<SimpleMetric>({
     {"connections_total", "Connections accepted.", &Stats::connections},
     {"accept_pauses_total", "Times accepting was held up for want of descriptors.", &Stats::accept_pauses},
     {"messages_published_total", "Publications given their place in a channel's order.", &Stats::published},
     {"deliveries_total", "Messages that went whole into the socket of a subscriber.", &Stats::deliveries},
-    {"excluded_total", "Deliveries that the publisher asked not to make.", &Stats::excluded},
+    {"excluded_total",
+     "Deliveries that were not for the subscriber: excluded by the publisher, or a protocol event to a feed.",
+     &Stats::excluded},
     {"bytes_received_total", "Bytes read from clients.", &Stats::bytes_received},
     {"bytes_sent_total", "Bytes taken by clients' sockets.", &Stats::bytes_sent},
     {"pings_total", "Pings sent to silent clients.", &Stats::pings},
@@ -70,6 +72,7 @@ constexpr std::array<SimpleMetric, 23> kCounters{{
     {"loop_stalls_total", "Times a loop did not turn for a second or more.", &Stats::stalls},
     {"client_errors_total", "pusher:error events on connections that stayed open.", &Stats::client_errors},
     {"publish_refused_total", "Publications refused for want of room between cores.", &Stats::publish_refused},
+    {"cache_evicted_total", "Last events of cache channels that gave way before their time.", &Stats::cache_evicted},
     {"pauses_total", "Times a client's input waited for room between cores.", &Stats::pauses},
     {"slices_total", "Slices of fan-out work.", &Stats::slices},
     {"loop_turns_total", "Turns of the loops.", &Stats::turns},
@@ -81,21 +84,23 @@ constexpr std::array<SimpleMetric, 23> kCounters{{
     {"uring_send_again_total", "Sends that found a full socket.", &Stats::ring_send_again},
     {"uring_send_short_total", "Sends of which a part was taken.", &Stats::ring_send_short},
     {"uring_wakes_total", "Wake-ups from other cores.", &Stats::ring_wakes},
-}};
+});
 
 struct SimpleGauge {
     std::string_view name;
     std::string_view help;
     base::Gauge Stats::* gauge;
 };
-constexpr std::array<SimpleGauge, 6> kGauges{{
+constexpr auto kGauges = std::to_array<SimpleGauge>({
     {"subscriptions", "Subscriptions of clients to channels.", &Stats::subscriptions},
     {"stale_clients", "Clients whose ping has been unanswered for half the pong timeout.", &Stats::stale_clients},
     {"channels", "Channels with at least one subscriber.", &Stats::channels},
+    {"presence_members", "Users in presence channels, each counted once per channel.", &Stats::presence_members},
+    {"cached_events", "Last events kept of cache channels.", &Stats::cached_events},
     {"queued_messages", "Messages waiting in clients' queues.", &Stats::queued_messages},
     {"queued_bytes", "Bytes of messages waiting in clients' queues.", &Stats::queued_bytes},
     {"mesh_depth", "Envelopes between cores, as the senders saw them.", &Stats::mesh_depth},
-}};
+});
 
 void head(std::string& out, std::string_view name, std::string_view help, std::string_view type) {
     append(out, "# HELP spillway_", name, " ", help, "\n# TYPE spillway_", name, " ", type, "\n");
@@ -223,6 +228,7 @@ std::string Ops::metrics_text() const {
     head(out, "memory_bytes", "Memory by kind; resident is the whole process.", "gauge");
     append(out, "spillway_memory_bytes{kind=\"frames\"} ", sum_gauge(cores_, &Stats::block_bytes), "\n",
            "spillway_memory_bytes{kind=\"clients\"} ", sum_gauge(cores_, &Stats::client_bytes), "\n",
+           "spillway_memory_bytes{kind=\"cache\"} ", sum_gauge(cores_, &Stats::cache_bytes), "\n",
            "spillway_memory_bytes{kind=\"resident\"} ", resident_bytes(), "\n");
     for (const SimpleMetric& m : kCounters) {
         head(out, m.name, m.help, "counter");
@@ -263,8 +269,8 @@ std::string Ops::stats_json(base::Instant now) const {
     }
     const base::HistogramSum broadcast = merged(cores_, &Stats::broadcast);
     append(out, R"(},"memory_bytes":{"frames":)", sum_gauge(cores_, &Stats::block_bytes), R"(,"clients":)",
-           sum_gauge(cores_, &Stats::client_bytes), R"(,"resident":)", resident_bytes(),
-           R"(},"broadcast_seconds":{"count":)", broadcast.count());
+           sum_gauge(cores_, &Stats::client_bytes), R"(,"cache":)", sum_gauge(cores_, &Stats::cache_bytes),
+           R"(,"resident":)", resident_bytes(), R"(},"broadcast_seconds":{"count":)", broadcast.count());
     const std::pair<std::string_view, base::Duration> points[] = {
         {"min", broadcast.min()},          {"mean", broadcast.mean()},        {"p50", broadcast.quantile(0.50)},
         {"p95", broadcast.quantile(0.95)}, {"p99", broadcast.quantile(0.99)}, {"max", broadcast.max()}};

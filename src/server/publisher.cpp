@@ -44,7 +44,7 @@ std::size_t Publisher::publish(std::span<const Publication> publications, std::u
 }
 
 PublishBody* Publisher::make_body(const Publication& publication) {
-    std::size_t text_bytes = publication.event.size() + publication.data.size() + publication.user_id.size();
+    std::size_t text_bytes = publication.event.size() + publication.data.size();
     for (const std::string_view channel : publication.channels) text_bytes += channel.size();
     const std::size_t targets = publication.channels.size();
     SPILLWAY_ASSERT(targets >= 1 && targets <= 0xFFFF);
@@ -68,7 +68,6 @@ PublishBody* Publisher::make_body(const Publication& publication) {
     };
     body->event = put(publication.event);
     body->data = put(publication.data);
-    body->user_id = put(publication.user_id);
     for (std::size_t i = 0; i < targets; ++i) {
         const auto placed = put(publication.channels[i]);
         body->target_list()[i] = {0, placed.at, placed.size};

@@ -30,8 +30,7 @@ struct Publication {
     std::span<const std::string_view> channels;
     protocol::SocketId exclude;  // its client is none: nobody
     Priority priority = Priority::normal;
-    bool data_is_json = false;
-    std::string_view user_id;
+    bool data_is_json = false;   // a client event
     bool counts_wanted = false;  // with the answers
 };
 

@@ -16,15 +16,8 @@ bool to_publications(AppIndex app, std::span<const protocol::PublishEvent> event
         if (!event.idempotency_key.empty()) return false;
         // An id of another server's making, or of a client that is gone, excludes nobody.
         const auto excluded = event.socket_id ? protocol::parse_socket_id(*event.socket_id) : std::nullopt;
-        out.push_back({app,
-                       event.name,
-                       event.data,
-                       event.channels,
-                       excluded.value_or(protocol::SocketId{}),
-                       event.priority,
-                       false,
-                       {},
-                       event.info.any()});
+        out.push_back({app, event.name, event.data, event.channels, excluded.value_or(protocol::SocketId{}),
+                       event.priority, false, event.info.any()});
     }
     return true;
 }

@@ -109,19 +109,31 @@ void PusherFront::subscribe(Client& client, const protocol::Subscribe& wanted) {
         return;
     }
     const pubsub::ChannelTraits traits = pubsub::classify(wanted.channel);
-    if (traits.presence || traits.cache) {
-        subscription_error(client, wanted.channel, "Unsupported", "Presence and cache channels are not supported yet",
-                           501);
-        return;
-    }
     if (app.max_channels_per_client != 0 && client.subscriptions.size() >= app.max_channels_per_client) {
         subscription_error(client, wanted.channel, "LimitReached", "This connection has all the channels it may have",
                            4100);
         return;
     }
-    if (traits.private_ && !authorised(client, wanted)) return;
-    if (!core_.membership.subscribe(client, pubsub::channel_key(client.app, wanted.channel)))
+    if (traits.needs_auth() && !authorised(client, wanted)) return;
+    std::optional<protocol::Member> member;
+    if (traits.presence && !(member = member_of(client, wanted))) return;
+    if (!core_.membership.subscribe(client, pubsub::channel_key(client.app, wanted.channel),
+                                    member ? &*member : nullptr))
         error(client, std::nullopt, protocol::existing_subscription_text(wanted.channel));
+}
+
+std::optional<protocol::Member> PusherFront::member_of(Client& client, const protocol::Subscribe& wanted) {
+    if (!wanted.channel_data) {
+        subscription_error(client, wanted.channel, "AuthError", protocol::channel_data_required_text(wanted.channel),
+                           401);
+        return std::nullopt;
+    }
+    const auto member = protocol::decode_member(*wanted.channel_data, core_.apps[client.app].max_presence_member_bytes,
+                                                scratch_.channel_data);
+    if (member) return *member;
+    subscription_error(client, wanted.channel, member.error().status == 400 ? "InvalidMember" : "LimitReached",
+                       member.error().reason, member.error().status);
+    return std::nullopt;
 }
 
 bool PusherFront::authorised(Client& client, const protocol::Subscribe& wanted) {
@@ -138,6 +150,17 @@ bool PusherFront::authorised(Client& client, const protocol::Subscribe& wanted) 
 void PusherFront::subscribed(Client& client, const pubsub::LocalChannel& channel) {
     json_.clear();
     protocol::encode_subscription_succeeded(json_, channel.name);
+    core_.sender.answer(client, text_frame(json_));
+}
+
+void PusherFront::channel_full(Client& client, std::string_view channel) {
+    subscription_error(client, channel, "LimitReached", "This presence channel has all the members it may have",
+                       code_of(ErrorCode::over_capacity));
+}
+
+void PusherFront::cache_missed(Client& client, std::string_view channel) {
+    json_.clear();
+    protocol::encode_cache_miss(json_, channel);
     core_.sender.answer(client, text_frame(json_));
 }
 
@@ -168,8 +191,7 @@ void PusherFront::client_event(Client& client, const protocol::ClientEvent& even
                                   channels,
                                   {client.nonce, ClientId::unpack(client.id)},
                                   Priority::normal,
-                                  true,
-                                  {}};
+                                  true};
     // Room was made sure of before this message was looked at.
     if (core_.publisher.publish(std::span(&publication, 1), 0) == 0) {
         core_.stats.publish_refused.add();
@@ -191,7 +213,8 @@ void PusherFront::subscription_error(Client& client, std::string_view channel, s
     error(client, code, text);
     json_.clear();
     protocol::encode_subscription_error(json_, channel, type, text, status);
-    core_.sender.control(client, text_frame(json_));
+    // Behind the answers to subscriptions before it, of this channel perhaps.
+    core_.sender.answer(client, text_frame(json_));
 }
 
 }  // namespace spillway::server

@@ -16,6 +16,7 @@
 #include "http/target.h"
 #include "protocol/codec.h"
 #include "protocol/errors.h"
+#include "protocol/member.h"
 #include "pubsub/local_channels.h"
 #include "server/client.h"
 
@@ -32,12 +33,18 @@ public:
     void message(Client& client, std::string_view text);
     /// The channel has the client: its subscription is confirmed, before anything that was sequenced after.
     void subscribed(Client& client, const pubsub::LocalChannel& channel);
+    /// A presence channel has all the members it may have.
+    void channel_full(Client& client, std::string_view channel);
+    /// A cache channel has no event for its new subscriber.
+    void cache_missed(Client& client, std::string_view channel);
 
 private:
     void refuse(Client& client, protocol::ErrorCode code, std::string_view text);
     [[nodiscard]] std::optional<protocol::ErrorCode> check_version(const AppConfig& app,
                                                                    const http::Target& target) const;
     void subscribe(Client& client, const protocol::Subscribe& wanted);
+    /// Who the client is in a presence channel; nothing when it was told that it is nobody.
+    [[nodiscard]] std::optional<protocol::Member> member_of(Client& client, const protocol::Subscribe& wanted);
     [[nodiscard]] bool authorised(Client& client, const protocol::Subscribe& wanted);
     void unsubscribe(Client& client, const protocol::Unsubscribe& wanted);
     void client_event(Client& client, const protocol::ClientEvent& event);

@@ -245,8 +245,12 @@ void Sender::answer(Client& client, std::string_view frame) {
     const auto form = static_cast<std::size_t>(wire_form(client.kind));
     message->frame_bytes[form] = static_cast<std::uint32_t>(frame.size());
     message->priority = Priority::urgent;
+    answer(client, message);
+}
+
+void Sender::answer(Client& client, pubsub::Message* message) {
     pubsub::Held* held = core_.holds.take(message);
-    offer(client, {}, held);
+    if (client.state == ClientState::open) offer(client, {}, held);
     core_.holds.release(held);
 }
 

@@ -54,6 +54,8 @@ public:
     void offer(Client& client, LocalChannelId channel, pubsub::Held* held, bool behind = false);
     /// An answer to this client alone, in line with its messages: counts as urgent. `frame` is whole frames.
     void answer(Client& client, std::string_view frame);
+    /// The same, made by another core: takes over one count of `message`.
+    void answer(Client& client, pubsub::Message* message);
     /// A control frame (pong, pusher:error, close, a handshake's answer). Closes the client if too many wait.
     void control(Client& client, std::string frame);
     void pong(Client& client, std::string frame);

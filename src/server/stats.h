@@ -68,7 +68,7 @@ struct alignas(64) Stats {
     base::Counter published;  // publications sequenced here
     base::Counter deliveries;
     std::array<std::array<base::Counter, kPriorities>, kDropReasons> dropped;
-    base::Counter excluded;         // deliveries that the publisher asked not to make
+    base::Counter excluded;  // deliveries that were not for the subscriber: the publisher excluded it, or it feeds
     base::Counter broadcast_sent;   // deliveries expected of broadcasts that were sent into the mesh
     base::Counter broadcast_taken;  // the same, of broadcasts that arrived
     base::Counter bytes_received;
@@ -86,6 +86,10 @@ struct alignas(64) Stats {
     base::Gauge block_bytes;
     base::Gauge client_bytes;
     base::Gauge mesh_depth;
+    base::Gauge presence_members;  // of channels whose home is here
+    base::Gauge cached_events;     // of cache channels
+    base::Gauge cache_bytes;
+    base::Counter cache_evicted;
     base::Counter publish_refused;  // 503 for want of room in the mesh
     base::Counter pauses;
     base::Counter webhook_overruns;  // notices for which the background thread had no room

@@ -46,6 +46,12 @@ void SimModel::sequenced(std::string_view channel, std::string_view data) {
     ++publication.sequenced;
 }
 
+void SimModel::member(std::string_view channel, std::string_view id, bool is_there) {
+    auto& members = channels_[std::string(channel)].members;
+    const bool changed = is_there ? members.emplace(id).second : members.erase(std::string(id)) == 1;
+    sim_check(changed, "lets a member come once and go once");
+}
+
 void SimModel::acknowledged(std::uint64_t number) {
     Publication& publication = at(number);
     publication.fate = Publication::Fate::acknowledged;
@@ -67,6 +73,28 @@ std::size_t SimModel::place(const std::string& channel, std::uint64_t number) co
 }
 
 // ---- one client in one channel
+
+void SimSubscription::confirmed(bool caches) {
+    ++confirmations_;
+    sim_check(state != State::in || !expects_kept_ || hasty, "sends the last event before anything else");
+    expects_kept_ = caches;
+}
+
+void SimSubscription::received_kept(std::uint64_t number) {
+    sim_check(expects_kept_, "sends the last event right behind the confirmation, and once");
+    expects_kept_ = false;
+    const auto is_it = [number](const Stay& stay) { return stay.kept == number; };
+    // Of hasty ones it is not known which join was confirmed.
+    const bool right = hasty ? std::ranges::any_of(joins_, is_it)
+                             : confirmations_ <= joins_.size() && is_it(joins_[confirmations_ - 1]);
+    sim_check(right, "sends a new subscriber the last event before its join");
+}
+
+void SimSubscription::told_member(const std::string& id, bool is_there) {
+    sim_check(confirmations_ != 0, "tells members who comes and goes, behind the confirmation");
+    const bool changed = is_there ? members_.insert(id).second : members_.erase(id) == 1;
+    sim_check(changed, "tells of nobody twice: " + id);
+}
 
 void SimSubscription::seen_out(std::size_t size) {
     for (Stay& stay : joins_)

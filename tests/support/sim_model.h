@@ -8,6 +8,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -44,6 +46,18 @@ public:
     [[nodiscard]] const std::vector<std::uint64_t>& order(const std::string& channel) {
         return channels_[channel].order;
     }
+    /// The channel's last event is this one from now on.
+    void kept(std::string_view channel, std::string_view data) {
+        channels_[std::string(channel)].kept = number_in(data);
+    }
+    /// The publication that a cache channel keeps; 0 = none.
+    [[nodiscard]] std::uint64_t kept(const std::string& channel) { return channels_[channel].kept; }
+    /// A user came or went in a presence channel: by turns.
+    void member(std::string_view channel, std::string_view id, bool is_there);
+    [[nodiscard]] const std::set<std::string>& members(const std::string& channel) {
+        return channels_[channel].members;
+    }
+
     /// Place of a publication in a channel's order.
     [[nodiscard]] std::size_t place(const std::string& channel, std::uint64_t number) const;
     /// The number in "n=<number>;...".
@@ -55,6 +69,8 @@ private:
         std::vector<std::uint64_t> order;
         std::unordered_map<std::uint64_t, std::size_t> places;
         std::unordered_map<std::uint64_t, std::uint64_t> last_of_source;
+        std::uint64_t kept = 0;
+        std::set<std::string> members;
     };
     std::vector<Publication> publications_;
     std::map<std::string, Channel> channels_;
@@ -66,9 +82,26 @@ public:
     enum class State : std::uint8_t { out, asked, in, leaving };
     State state = State::out;
 
-    /// The home placed a join of this client before place `at`.
-    void joined(std::size_t at) { joins_.push_back({at, kNone}); }
-    void confirmed() { ++confirmations_; }
+    /// The home placed a join of this client before place `at`, when `kept` was the last event of the channel.
+    void joined(std::size_t at, std::uint64_t kept) { joins_.push_back({at, kNone, kept}); }
+    /// `caches`: the channel's last event, or that there is none, must come next.
+    void confirmed(bool caches);
+    /// The home did not take the join: it stands for nothing.
+    void refused() {
+        state = State::out;
+        hasty = true;
+    }
+    /// Its latest join found an event that was kept.
+    [[nodiscard]] bool found_kept() const { return !joins_.empty() && joins_.back().kept != 0; }
+    /// It did come: 0 = that there is none.
+    void received_kept(std::uint64_t number);
+    [[nodiscard]] bool expects_kept() const { return expects_kept_; }
+    /// What it was told of members and subscribers.
+    void told_members(std::set<std::string> ids) { members_ = std::move(ids); }
+    void told_member(const std::string& id, bool is_there);
+    void told_count(std::uint64_t count) { count_ = count; }
+    [[nodiscard]] const std::set<std::string>& members() const { return members_; }
+    [[nodiscard]] std::optional<std::uint64_t> count() const { return count_; }
     /// The server was seen not to have the client in the channel any more, when the order was `size` long.
     void seen_out(std::size_t size);
     /// A message arrived. Returns how many that it should have got before are missing.
@@ -89,6 +122,7 @@ private:
     struct Stay {
         std::size_t from = 0;
         std::size_t until = kNone;
+        std::uint64_t kept = 0;
     };
     [[nodiscard]] static std::size_t gaps(SimModel& model, const std::string& channel, std::uint64_t client,
                                           std::size_t from, std::size_t to);
@@ -96,6 +130,9 @@ private:
     std::vector<Stay> joins_;
     std::size_t confirmations_ = 0;
     std::size_t next_ = 0;  // the earliest place that may still arrive
+    bool expects_kept_ = false;
+    std::set<std::string> members_;
+    std::optional<std::uint64_t> count_;
 };
 
 }  // namespace spillway::test

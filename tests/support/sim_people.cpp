@@ -19,6 +19,26 @@ std::string upgrade_request(std::string_view target) {
 
 std::string_view name_of(Priority priority) { return to_string(priority); }
 
+bool is_presence(std::string_view channel) { return channel.starts_with("presence-"); }
+bool is_cache(std::string_view channel) {
+    return channel.starts_with("cache-") || channel.starts_with("private-cache-") ||
+           channel.starts_with("presence-cache-");
+}
+
+/// The texts of `["a","b"]`.
+std::set<std::string> read_ids(const std::string& array) {
+    std::set<std::string> ids;
+    std::size_t count = 0;
+    for (std::size_t from = array.find('"'); from != std::string::npos; from = array.find('"', from)) {
+        const std::size_t to = array.find('"', from + 1);
+        ids.insert(array.substr(from + 1, to - from - 1));
+        from = to + 1;
+        ++count;
+    }
+    sim_check(ids.size() == count, "lists every member once");
+    return ids;
+}
+
 }  // namespace
 
 // ---- clients
@@ -84,7 +104,8 @@ void SimClient::understand_http() {
     if (kind_ == Kind::feed) {
         established_ = true;
         channels_[feed_channel_].state = SimSubscription::State::in;
-        channels_[feed_channel_].confirmed();
+        // A feed is not told that there is none.
+        channels_[feed_channel_].confirmed(is_cache(feed_channel_) && channels_[feed_channel_].found_kept());
     }
     frames_.feed(http_.take_rest());
 }
@@ -135,6 +156,10 @@ void SimClient::message(const std::string& text) {
     }
     if (event == "pusher:error" || event == "pusher:subscription_error") {
         ++errors_;
+        if (event == "pusher:subscription_error" && !rude) {
+            SimSubscription& refused = channels_[field(object, "channel")];
+            if (refused.state == SimSubscription::State::asked) refused.refused();
+        }
         sim_check(!scene_.calm || rude, "has no fault to find with clients that behave: " + text);
         return;
     }
@@ -142,19 +167,59 @@ void SimClient::message(const std::string& text) {
     if (event == "pusher:pong") {
         ++pongs_;
     } else if (event == "pusher_internal:subscription_succeeded") {
-        SimSubscription& subscription = channels_[field(object, "channel")];
-        sim_check(subscription.state != SimSubscription::State::out || subscription.hasty,
-                  "confirms only what was asked for");
-        if (subscription.state == SimSubscription::State::asked) subscription.state = SimSubscription::State::in;
-        subscription.confirmed();
+        confirmed(field(object, "channel"), field(object, "data"));
+    } else if (event.starts_with("pusher")) {
+        protocol_event(event, object);
     } else {
+        if (event == "client-event" && is_presence(field(object, "channel")))
+            sim_check(field(object, "user_id") == user_of(scene_.model.at(SimModel::number_in(text)).source),
+                      "names the member that a client event is of");
         sim_check(event == "event" || event == "client-event", "relays events under their own names");
         delivered(field(object, "channel"), field(object, "data"), false);
     }
 }
 
+void SimClient::confirmed(const std::string& channel, const std::string& data) {
+    SimSubscription& subscription = channels_[channel];
+    sim_check(subscription.state != SimSubscription::State::out || subscription.hasty,
+              "confirms only what was asked for");
+    if (subscription.state == SimSubscription::State::asked) subscription.state = SimSubscription::State::in;
+    subscription.confirmed(is_cache(channel));
+    if (!is_presence(channel)) return;
+    const JsonObject presence = read_json_object(field(read_json_object(data), "presence"));
+    std::set<std::string> ids = read_ids(field(presence, "ids"));
+    sim_check(ids.contains(user_id()), "lists the joiner among the members");
+    sim_check(field(presence, "count") == std::to_string(ids.size()), "counts the members that it lists");
+    const JsonObject hash = read_json_object(field(presence, "hash"));
+    sim_check(hash.size() == ids.size(), "has an entry for every member");
+    for (const std::string& id : ids) sim_check(hash.contains(id), "has an entry for every member");
+    subscription.told_members(std::move(ids));
+}
+
+void SimClient::protocol_event(const std::string& event, const JsonObject& object) {
+    SimSubscription& subscription = channels_[field(object, "channel")];
+    const JsonObject data = read_json_object(field(object, "data"));
+    if (event == "pusher:cache_miss") {
+        sim_check(field(object, "data") == "{}", "tells of a miss with {}");
+        subscription.received_kept(0);
+    } else if (event == "pusher_internal:member_added" || event == "pusher_internal:member_removed") {
+        sim_check(field(data, "user_id") != user_id(), "tells nobody that he came or went himself");
+        subscription.told_member(field(data, "user_id"), event == "pusher_internal:member_added");
+    } else {
+        sim_check(event == "pusher_internal:subscription_count" && !is_presence(field(object, "channel")),
+                  "knows no other events: " + event);
+        subscription.told_count(std::stoull(field(data, "subscription_count")));
+    }
+}
+
 void SimClient::delivered(const std::string& channel, std::string_view data, bool json) {
     const std::uint64_t number = SimModel::number_in(data);
+    if (channels_[channel].expects_kept()) {
+        const std::string& text = scene_.model.at(number).data;
+        sim_check(json ? data == json_string(text) : data == text, "keeps data byte for byte");
+        channels_[channel].received_kept(number);
+        return;
+    }
     const Publication& publication = scene_.model.at(number);
     sim_check(json ? data == json_string(publication.data) : data == publication.data, "delivers data byte for byte");
     scene_.gaps += channels_[channel].received(scene_.model, channel, id_, number);
@@ -178,9 +243,18 @@ void SimClient::subscribe(const std::string& channel) {
     channels_[channel].state = SimSubscription::State::asked;
     ++channels_[channel].asked;
     std::string json = R"({"event":"pusher:subscribe","data":{"channel":)" + json_string(channel);
+    if (is_presence(channel))
+        json += ",\"channel_data\":" + json_string(channel_data()) + ",\"auth\":\"key:" +
+                crypto::hmac_sha256_hex(kSimAppSecret, {socket_id_, ":", channel, ":", channel_data()}) + "\"";
     if (channel.starts_with("private-"))
         json += ",\"auth\":\"key:" + crypto::hmac_sha256_hex(kSimAppSecret, {socket_id_, ":", channel}) + "\"";
     say(json + "}}");
+}
+
+std::string SimClient::channel_data() const {
+    // Some say who they are with a number, some with a string; each client has something else to tell.
+    const std::string id = id_ % 2 == 0 ? user_id() : json_string(user_id());
+    return R"({"user_id":)" + id + R"(,"user_info":{"client":)" + std::to_string(id_) + "}}";
 }
 
 void SimClient::unsubscribe(const std::string& channel) {

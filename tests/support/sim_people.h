@@ -10,6 +10,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,6 +49,9 @@ public:
     /// Puts up to `most` of its bytes on the wire.
     void write(std::size_t most);
     void subscribe(const std::string& channel);
+    /// In presence channels it is this user; some share one.
+    [[nodiscard]] std::string user_id() const { return user_of(id_); }
+    [[nodiscard]] static std::string user_of(std::uint64_t id) { return std::to_string(id % kUsers); }
     void unsubscribe(const std::string& channel);
     /// Sends a client event to a private channel it is in.
     void client_event(const std::string& channel, std::string_view padding);
@@ -96,11 +100,16 @@ public:
     bool keeps_log = false;
     bool answers_pings = true;
 
+    static constexpr std::uint64_t kUsers = 5;
+
 private:
+    [[nodiscard]] std::string channel_data() const;
     void understand_http();
     void understand_frames();
     void understand(const ServerFrame& frame);
     void message(const std::string& text);
+    void confirmed(const std::string& channel, const std::string& data);
+    void protocol_event(const std::string& event, const JsonObject& object);
     void delivered(const std::string& channel, std::string_view data, bool json);
     void depart();
 

@@ -58,6 +58,10 @@ void draw_trouble(Seeded& dice, SimOptions& o) {
     o.hasty = rate(dice);
     o.stalls = rate(dice) / 10;
     o.leaps = rate(dice) / 20;
+    if (dice.chance(300)) {
+        o.members_max = dice.between(1, 4);
+        o.hasty = 0;  // or a refusal could not be told from one of an earlier join
+    }
     if (dice.chance(150)) o.config.max_clients = dice.between(2, 6);
     if (dice.chance(100)) o.clients_max = dice.between(2, 6);
     if (dice.chance(80)) o.config.max_clients_per_ip = dice.between(1, 8);
@@ -181,7 +185,7 @@ void SimWorld::step_fate() {
 
 void SimWorld::reload_something() {
     if (!reloaded()) return;
-    Config wanted = with_app(options_.config);
+    Config wanted = with_app(options_.config, options_.members_max);
     // Apps that nobody uses come and go; a limit of headers moves, which lends all parsers anew.
     for (std::size_t n = dice_.below(3); n > 0; --n) {
         AppConfig other = wanted.apps.front();
@@ -208,7 +212,9 @@ void SimWorld::replace_departed() {
 void SimWorld::spawn_client() {
     const std::size_t one = dice_.below(10);
     const auto kind = one < 2 ? SimClient::Kind::feed : one < 3 ? SimClient::Kind::echo : SimClient::Kind::pusher;
-    SimClient& client = connect(dice_.below(cores()), kind, kind == SimClient::Kind::feed ? any_channel() : "");
+    std::string fed = any_channel();
+    if (fed.starts_with("presence-")) fed = "room-nobody-publishes-to";  // presence channels cannot be fed
+    SimClient& client = connect(dice_.below(cores()), kind, kind == SimClient::Kind::feed ? fed : "");
     client.connection().inbound_max = 16'000;
     if (dice_.chance(options_.slow)) client.reads_at_once = dice_.below(30);
     client.rude = dice_.chance(options_.rude);
@@ -348,7 +354,7 @@ void SimWorld::speak(SimClient& client) {
         case SimSubscription::State::in:
             if (dice_.chance(150)) {
                 client.unsubscribe(channel);
-            } else if (channel.starts_with("private-")) {
+            } else if (channel.starts_with("private-") || channel.starts_with("presence-")) {
                 client.client_event(channel,
                                     std::string(dice_.below(std::min<std::size_t>(options_.padding_max, 200)), 'c'));
             }

@@ -12,7 +12,13 @@ namespace spillway::test {
 using server::Client;
 using std::chrono::milliseconds;
 
-Config SimWorld::with_app(Config config) {
+namespace {
+
+constexpr std::string_view kKinds[] = {"room-", "private-", "presence-", "cache-", "presence-cache-", "private-cache-"};
+
+}  // namespace
+
+Config SimWorld::with_app(Config config, std::size_t members_max) {
     AppConfig app;
     app.id = kSimAppId;
     app.key = kSimAppKey;
@@ -20,6 +26,9 @@ Config SimWorld::with_app(Config config) {
     app.client_events = true;
     app.client_events_per_second = 0;
     app.webhook_events = WebhookEvents::all();
+    app.subscription_count = true;
+    app.max_presence_members = members_max;
+    app.cache_ttl = std::chrono::hours{10};
     config.apps = {app};
     config.echo_path = "/echo";
     return config;
@@ -28,7 +37,7 @@ Config SimWorld::with_app(Config config) {
 SimWorld::SimWorld(const SimOptions& options)
     : options_(options),
       dice_(options.seed ^ 0x5EED),
-      settings_(server::first_snapshot(with_app(options.config))),
+      settings_(server::first_snapshot(with_app(options.config, options.members_max))),
       quotas_(1),
       mesh_(options.cores, options.mesh_capacity),
       notices_(options.cores),
@@ -57,7 +66,7 @@ SimWorld::SimWorld(const SimOptions& options)
         node.core->begin();
     }
     for (std::size_t i = 0; i < options.channels; ++i)
-        channels_.push_back((i % 3 == 2 ? "private-" : "room-") + std::to_string(i));
+        channels_.push_back(std::string(kKinds[(i + options.seed) % std::size(kKinds)]) + std::to_string(i));
 }
 
 SimWorld::~SimWorld() {
@@ -157,11 +166,12 @@ void SimWorld::joined(CoreId from, LocalChannelId local, std::uint64_t packed) {
     const pubsub::LocalChannel* channel = subscribing.channels.get(local);
     sim_check(channel != nullptr, "keeps a channel open while a join is under way");
     const std::size_t place = scene.model.order(channel->name).size();
+    const std::uint64_t kept = scene.model.kept(channel->name);
     const Client* client = subscribing.find(packed);
     if (client == nullptr) return;
     const FakeConnection* connection = network.connection(client->fd);
     const auto person = by_connection_.find(connection);
-    if (person != by_connection_.end()) person->second->in(channel->name).joined(place);
+    if (person != by_connection_.end()) person->second->in(channel->name).joined(place, kept);
 }
 
 // ---- the people
@@ -371,7 +381,7 @@ void SimWorld::check_bounds() {
     }
     for (auto& node : nodes_)
         sim_check(node->core->port.outbox_size() <=
-                      64 + mesh_.capacity() * cores() + 2 * subscriptions + 2 * options_.clients,
+                      64 + 2 * cores() * (mesh_.capacity() * cores() + 2 * subscriptions + 2 * options_.clients),
                   "keeps outboxes small");
 }
 
@@ -418,6 +428,7 @@ void SimWorld::check_rest() {
         for (auto& [name, subscription] : person->channels()) {
             if (subscription.state == SimSubscription::State::out) continue;
             sim_check(subscription.state == SimSubscription::State::in, "answers every subscribe and unsubscribe");
+            sim_check(!subscription.expects_kept(), "sends every new subscriber the last event, or that there is none");
             missing += subscription.missing_at_end(scene.model, name, person->id());
         }
     }
@@ -426,10 +437,56 @@ void SimWorld::check_rest() {
                                 dropped(DropReason::memory);
     sim_check(scene.gaps + missing <= drops, "counts every message that somebody misses");
     if (options_.calm) sim_check(drops == 0, "drops nothing when nothing goes wrong and queues have room");
+    check_members();
+    if (drops == 0) check_counts();
     for (auto& node : nodes_) {
         const auto held = node->core->holds.in_use();
         sim_check(held == 0, "holds no message when nothing waits");
         sim_check(node->core->blocks.blocks_live() == 0, "has every block back when nothing waits");
+    }
+}
+
+std::map<std::string, std::size_t> SimWorld::users_in(const std::string& channel) {
+    std::map<std::string, std::size_t> users;  // with their connections
+    for (auto& person : clients_) {
+        const Client* client = find(person->connection());
+        if (client == nullptr || client->state != server::ClientState::open) continue;
+        server::Core& owner = core(ClientId::unpack(client->id).core);
+        const LocalChannelId id = owner.channels.find(pubsub::channel_key(0, channel));
+        if (!id.is_none() && client->subscriptions.find(id) != server::SubscriptionList::kNone)
+            ++users[person->user_id()];
+    }
+    return users;
+}
+
+void SimWorld::check_members() {
+    for (const std::string& channel : channels_) {
+        if (!channel.starts_with("presence-")) continue;
+        const auto users = users_in(channel);
+        const pubsub::Roster* roster = core(home_of(channel)).home.roster(pubsub::channel_key(0, channel));
+        sim_check((roster == nullptr ? 0 : roster->size()) == users.size(), "knows who is in a presence channel");
+        std::set<std::string> ids;
+        for (const auto& [id, connections] : users) {
+            const pubsub::Roster::Member* member = roster->find(id);
+            sim_check(member != nullptr && member->connections == connections, "counts every connection of a member");
+            ids.insert(id);
+        }
+        sim_check(scene.model.members(channel) == ids, "told of everybody who came and went");
+        for (auto& person : clients_)
+            if (person->open() && person->in(channel).state == SimSubscription::State::in)
+                sim_check(person->in(channel).members() == ids, "tells members of everybody who came and went");
+    }
+}
+
+void SimWorld::check_counts() {
+    for (const std::string& channel : channels_) {
+        if (channel.starts_with("presence-")) continue;
+        std::size_t subscribers = 0;
+        for (const auto& [id, connections] : users_in(channel)) subscribers += connections;
+        for (auto& person : clients_)
+            if (person->open() && person->kind() == SimClient::Kind::pusher &&
+                person->in(channel).state == SimSubscription::State::in)
+                sim_check(person->in(channel).count() == subscribers, "tells subscribers how many they are");
     }
 }
 
@@ -462,9 +519,14 @@ void SimWorld::check_service() {
     for (const int status : publisher.statuses())
         sim_check(status == 200, "takes a publication when everything is over");
     sim_check(publisher.statuses().size() == channels_.size(), "answers every publication when everything is over");
-    for (const auto& channel : channels_)
+    for (const auto& channel : channels_) {
+        const bool in = fresh.in(channel).state == SimSubscription::State::in;
+        sim_check(in || (options_.members_max < SimClient::kUsers && channel.starts_with("presence-")),
+                  "subscribes a new client when everything is over");
+        if (!in) continue;
         sim_check(fresh.in(channel).deliveries == 1,
                   "delivers when everything is over: " + channel + " " + std::to_string(fresh.in(channel).deliveries));
+    }
     check_rest();
 }
 

@@ -63,6 +63,7 @@ struct SimOptions {
     unsigned stalls = 0;                 // per mille of steps at which a core stops for a while
     unsigned leaps = 0;                  // per mille of steps at which time leaps
     unsigned reloads = 0;                // per mille of steps at which settings are handed out anew
+    std::size_t members_max = 100;       // of a presence channel
     bool calm = false;                   // nothing goes wrong, nothing may be lost
     std::size_t clients_max = 1U << 12;  // slots per core
     enum class End : std::uint8_t { in_order, drained, abrupt, forced };
@@ -95,7 +96,7 @@ public:
     /// The settings that were handed out last.
     [[nodiscard]] const server::Snapshot& settings() const { return *settings_; }
     /// These settings with the app that people use.
-    [[nodiscard]] static Config with_app(Config config);
+    [[nodiscard]] static Config with_app(Config config, std::size_t members_max = 100);
     /// Hands the cores new settings (with the apps in them), as the control thread does.
     void reload(Config wanted);
     /// All cores have answered; the settings before are freed then.
@@ -154,6 +155,10 @@ public:
     // The witness of the homes.
     void joined(CoreId from, LocalChannelId local, std::uint64_t client) override;
     void sequenced(std::string_view channel, std::string_view data) override { scene.model.sequenced(channel, data); }
+    void kept(std::string_view channel, std::string_view data) override { scene.model.kept(channel, data); }
+    void member(std::string_view channel, std::string_view id, bool is_there) override {
+        scene.model.member(channel, id, is_there);
+    }
 
 private:
     struct Node {
@@ -192,6 +197,9 @@ private:
     void check_books();
     void check_notices();
     void check_occupancy();
+    void check_members();
+    void check_counts();
+    [[nodiscard]] std::map<std::string, std::size_t> users_in(const std::string& channel);
     void check_service();
     void check_nothing_left();
     void send_everybody_off();

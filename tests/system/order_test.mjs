@@ -34,7 +34,7 @@ class Follower {
         } else if (message.event === 'pusher_internal:subscription_succeeded') {
           follower.seen.set(message.channel, []);
           if (--missing === 0) resolve(follower);
-        } else reject(new Error(`unexpected: ${text}`));
+        } else if (message.event !== 'pusher_internal:subscription_count') reject(new Error(`unexpected: ${text}`));
       });
     }));
   }

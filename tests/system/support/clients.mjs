@@ -18,14 +18,23 @@ export function officialPublisher(server, app = server.app) {
   });
 }
 
-/** pusher-js, connected. Its authorizer signs with the app's secret unless `authorizer` is given. */
-export async function pusherJs(server, { app = server.app, key = app.key, connect = true, ...options } = {}) {
+function authorisation(app, socketId, channel, user) {
+  if (!channel.startsWith('presence-')) return { auth: channelAuth(app, socketId, channel) };
+  const channelData = JSON.stringify(user);
+  return { auth: channelAuth(app, socketId, channel, channelData), channel_data: channelData };
+}
+
+/**
+ * pusher-js, connected. Its authorizer signs with the app's secret unless `authorizer` is given; `user` is who it is in
+ * presence channels: {user_id, user_info}.
+ */
+export async function pusherJs(server, { app = server.app, key = app.key, connect = true, user, ...options } = {}) {
   const pusher = new Pusher(key, {
     wsHost: server.host, wsPort: server.port, forceTLS: false, enabledTransports: ['ws'], cluster: 'none',
     enableStats: false,
     channelAuthorization: {
       customHandler: ({ socketId, channelName }, done) =>
-        done(null, { auth: channelAuth(app, socketId, channelName) }),
+        done(null, authorisation(app, socketId, channelName, user)),
     },
     ...options,
   });
@@ -46,11 +55,12 @@ export function happens(emitter, event, ms = 5000) {
   return within(ms, event, arrival);
 }
 
-/** A Pusher client that interprets nothing. */
+/** A Pusher client that interprets nothing. How many subscribers there are, which comes at any time, has an inbox of its own. */
 export class PlainPusher {
   #resolveClosed;
   closed = new Promise((resolve) => (this.#resolveClosed = resolve));
   inbox = new Inbox();
+  counts = new Inbox();
 
   static async open(server, { app = server.app, key = app.key, query = '?protocol=7&client=test&version=1.0' } = {}) {
     const client = PlainPusher.start(server, { app, key, query });
@@ -67,14 +77,21 @@ export class PlainPusher {
     client.ws = new WebSocket(server.wsUrl(`/app/${key}${query}`), { perMessageDeflate: false, headers });
     client.ws.on('message', (text, isBinary) => {
       if (isBinary) client.inbox.push({ event: 'BINARY', data: text });
-      else client.inbox.push(JSON.parse(text.toString()));
+      else client.#sort(JSON.parse(text.toString()));
     });
     client.ws.on('error', (error) => (client.error = error));
     client.ws.on('close', (code, reason) => {
-      client.inbox.end(`closed with ${code} ${reason} ${client.error?.message ?? ''}`);
+      for (const inbox of [client.inbox, client.counts]) {
+        inbox.end(`closed with ${code} ${reason} ${client.error?.message ?? ''}`);
+      }
       client.#resolveClosed({ code, reason: reason.toString() });
     });
     return server.own(client);
+  }
+
+  #sort(message) {
+    const isCount = message.event === 'pusher_internal:subscription_count';
+    (isCount ? this.counts : this.inbox).push(message);
   }
 
   send(event, data, channel) {
@@ -94,11 +111,15 @@ export class PlainPusher {
     return this.inbox.take(`pusher:error ${code}`, (m) => m.event === 'pusher:error' && m.data.code === code, ms);
   }
 
-  async subscribe(channel) {
-    const needsAuth = /^(private|presence)-/.test(channel);
-    const auth = needsAuth ? channelAuth(this.app, this.socketId, channel) : '';
-    this.send('pusher:subscribe', { channel, auth });
+  /** `channelData`: what the backend of a presence channel says of the user, as text. */
+  async subscribe(channel, channelData) {
+    this.askToSubscribe(channel, channelData);
     return this.event('pusher_internal:subscription_succeeded', channel);
+  }
+  askToSubscribe(channel, channelData) {
+    const needsAuth = /^(private|presence)-/.test(channel);
+    const auth = needsAuth ? channelAuth(this.app, this.socketId, channel, channelData) : '';
+    this.send('pusher:subscribe', { channel, auth, channel_data: channelData });
   }
 
   /** A round trip: everything sent before was handled, everything answered before was received. */

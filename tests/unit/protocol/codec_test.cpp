@@ -260,3 +260,41 @@ TEST_CASE("encoders append") {
     encode_channel_event(out, "e", "c", "d");
     CHECK(out == R"(before{"event":"pusher:pong","data":"{}"}{"event":"e","channel":"c","data":"d"})");
 }
+
+TEST_CASE("presence_succeeded lists ids as strings and infos as they came, in the order of coming") {
+    using spillway::pubsub::Roster;
+    Roster roster;
+    static_cast<void>(roster.enter(1, "10", R"({"name":"Mr. Channels"})", 100));
+    static_cast<void>(roster.enter(2, "a\"b", "", 100));
+    static_cast<void>(roster.enter(3, "10", "{}", 100));
+    std::string out;
+    encode_presence_succeeded(out, "presence-x", roster);
+    CHECK(out == R"({"event":"pusher_internal:subscription_succeeded","channel":"presence-x","data":"{\"presence\":)"
+                 R"({\"ids\":[\"10\",\"a\\\"b\"],\"hash\":{\"10\":{\"name\":\"Mr. Channels\"},\"a\\\"b\":null},)"
+                 R"(\"count\":2}}"})");
+}
+
+TEST_CASE("members come and go under the names that clients listen for") {
+    std::string out;
+    encode_member_added(out, "presence-x", "1", R"({"n":1})");
+    CHECK(out == R"({"event":"pusher_internal:member_added","channel":"presence-x",)"
+                 R"("data":"{\"user_id\":\"1\",\"user_info\":{\"n\":1}}"})");
+    out.clear();
+    encode_member_added(out, "presence-x", "1", "");
+    CHECK(out == R"({"event":"pusher_internal:member_added","channel":"presence-x",)"
+                 R"("data":"{\"user_id\":\"1\",\"user_info\":null}"})");
+    out.clear();
+    encode_member_removed(out, "presence-x", "1");
+    CHECK(out == R"({"event":"pusher_internal:member_removed","channel":"presence-x",)"
+                 R"("data":"{\"user_id\":\"1\"}"})");
+}
+
+TEST_CASE("subscription_count and cache_miss") {
+    std::string out;
+    encode_subscription_count(out, "c", 17);
+    CHECK(out == R"({"event":"pusher_internal:subscription_count","channel":"c",)"
+                 R"("data":"{\"subscription_count\":17}"})");
+    out.clear();
+    encode_cache_miss(out, "cache-c");
+    CHECK(out == R"({"event":"pusher:cache_miss","channel":"cache-c","data":"{}"})");
+}

@@ -356,9 +356,17 @@ TEST_CASE("S9 conflate keeps the latest of a channel and event, at the end of th
 TEST_CASE("S9 conflation begins with the first queued message and bounds a queue by its keys", "[pubsub][send_queue]") {
     Fixture f;
     f.policy = OverflowPolicy::conflate;
-    for (std::uint64_t i = 0; i < 1000; ++i) CHECK(f.push({.event = i % 5}) == Admission::queued);
+    for (std::uint64_t i = 0; i < 1000; ++i) CHECK(f.push({.event = 1 + i % 5}) == Admission::queued);
     CHECK(f.seqs() == Seqs{996, 997, 998, 999, 1000});
     CHECK(f.let_go.size() == 995);
+}
+
+TEST_CASE("S9 what has no event's name, who comes and who goes, is never conflated", "[pubsub][send_queue]") {
+    Fixture f;
+    f.policy = OverflowPolicy::conflate;
+    for (int i = 0; i < 3; ++i) CHECK(f.push({.event = 0}) == Admission::queued);
+    CHECK(f.seqs() == Seqs{1, 2, 3});
+    CHECK(f.let_go.empty());
 }
 
 TEST_CASE("conflate leaves alone what is only gathered within a turn, and answers to the client",

@@ -149,3 +149,10 @@ TEST_CASE("a pattern of many stars is matched in bounded time", "[server][app_ta
     pattern += "*b";
     CHECK_FALSE(wildcard_match(pattern, std::string(512, 'a')));
 }
+
+TEST_CASE("an app that a reload brings and this core does not know yet has the defaults, and crashes nothing") {
+    const AppTable table({});
+    CHECK(table[7].id.empty());
+    CHECK_FALSE(table[7].subscription_count);
+    CHECK(table[7].max_presence_members == 100);
+}
