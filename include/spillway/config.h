@@ -66,6 +66,27 @@ struct AppConfig {
 
 enum class LogFormat : std::uint8_t { text, json };
 
+/// From where on a figure is a warning or critical; 0 is never. Shares in per cent. See server/health.h.
+struct HealthThresholds {
+    Milliseconds loop_lag_warning{100};
+    Milliseconds loop_lag_critical{1'000};
+    Milliseconds stuck_loop{5'000};
+    Milliseconds latency_warning{2'000};
+    Milliseconds latency_critical{10'000};
+    std::uint64_t drops_warning = 1;
+    std::uint64_t drops_critical = 10;
+    std::uint64_t errors_warning = 5;
+    std::uint64_t errors_critical = 25;
+    std::uint64_t queues_warning = 50;
+    std::uint64_t queues_critical = 90;
+    std::uint64_t stale_warning = 5;
+    std::uint64_t stale_critical = 50;
+    std::uint64_t stale_clients_least = 3;  // with no more than these the share does not count
+    std::uint64_t memory_warning = 50;
+    std::uint64_t memory_critical = 90;
+    friend bool operator==(const HealthThresholds&, const HealthThresholds&) = default;
+};
+
 /// Everything `spillway serve` needs to know, after flags, environment and file were merged.
 struct Config {
     std::string profile;        // the set of values in force instead of the defaults; empty = none
@@ -113,6 +134,8 @@ struct Config {
     std::uint64_t max_http_body = 1 * kMiB;
     std::uint64_t max_header_bytes = kHeaderBytesDefault;
     std::uint64_t max_headers = kHeadersDefault;
+
+    HealthThresholds health;
 
     std::string echo_path;  // empty = off
     std::string log_level = "info";

@@ -56,12 +56,14 @@ Core::Core(const CoreSetup& setup)
       pusher(*this),
       publishing(*this),
       review(*this),
+      health(setup.ops.cores()),
       drain(*this),
       dashboard(*this) {
     listeners_[door::kMain] = setup.listener;
     listeners_[door::kMetrics] = setup.ops_listener;
     listeners_[door::kUnix] = setup.unix_listener;
     if (setup.ops_listener >= 0) dashboard.begin();
+    watches_health_ = setup.ops_listener >= 0;
     note_turn();
 }
 
@@ -100,6 +102,7 @@ base::Duration Core::turn() {
     review.step();
     http.step();
     dashboard.step();
+    if (watches_health_) health.step(config, now);
     // 3. Other cores, and this one's messages to itself: joins, publications, broadcasts, until nothing comes any more.
     home.resume();
     busy |= drain_mesh();

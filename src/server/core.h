@@ -30,6 +30,7 @@
 #include "server/drain.h"
 #include "server/fanout.h"
 #include "server/gate.h"
+#include "server/health_watch.h"
 #include "server/home.h"
 #include "server/http_front.h"
 #include "server/lifecycle.h"
@@ -128,6 +129,7 @@ public:
     PusherFront pusher;         // what Pusher clients say
     PublisherFront publishing;  // what publisher WebSockets say
     Review review;              // clients looked at again after a reload
+    HealthWatch health;         // how the server is; of the metrics port's core
     Drain drain;                // the orderly end
     Dashboard dashboard;        // what people look at
 
@@ -158,6 +160,7 @@ private:
     base::Instant gauges_due_{};
     base::Instant last_turn_{};
     base::Instant patience_until_{};  // after a stall: timeouts wait for the input that piled up
+    bool watches_health_ = false;
     bool stopped_ = false;
 };
 

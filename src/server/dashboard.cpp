@@ -251,7 +251,7 @@ void Dashboard::compose_tick(std::string& json) const {
     json += R"(,"channels":)";
     append_channels(json);
     json += R"(,"stats":)";
-    json += core_.ops.stats_json(core_.now);
+    json += core_.ops.stats_json(core_.now, core_.health);
     json += '}';
 }
 

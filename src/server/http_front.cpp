@@ -499,12 +499,12 @@ void HttpFront::handle_ops(Client& client, const http::Request& request) {
         const auto health = core_.ops.health(core_.now);
         respond_text(client, health.ok ? 200 : 503, health.text);
     } else if (request.path == "/readyz") {
-        const auto ready = core_.ops.readiness(core_.now);
+        const auto ready = core_.ops.readiness(core_.now, core_.health);
         respond_text(client, ready.ok ? 200 : 503, ready.text);
     } else if (request.path == "/metrics") {
-        respond(client, 200, "text/plain; version=0.0.4; charset=utf-8", core_.ops.metrics_text());
+        respond(client, 200, "text/plain; version=0.0.4; charset=utf-8", core_.ops.metrics_text(core_.health));
     } else if (request.path == "/stats") {
-        respond_json(client, 200, core_.ops.stats_json(core_.now));
+        respond_json(client, 200, core_.ops.stats_json(core_.now, core_.health));
     } else {
         respond_text(client, 404, "Spillway serves /healthz /readyz /metrics /stats here, and its dashboard at /.");
     }

@@ -204,12 +204,13 @@ Ops::Answer Ops::health(base::Instant now) const {
     return {true, "ok"};
 }
 
-Ops::Answer Ops::readiness(base::Instant now) const {
+Ops::Answer Ops::readiness(base::Instant now, const HealthWatch& watch) const {
     if (draining_.load(std::memory_order_relaxed)) return {false, "draining"};
+    if (watch.current().status == HealthStatus::critical) return {false, watch.current().reasons.front().text};
     return health(now);
 }
 
-std::string Ops::metrics_text() const {
+std::string Ops::metrics_text(const HealthWatch& watch) const {
     std::string out;
     out.reserve(16 * 1024);
     head(out, "build_info", "The version that runs.", "gauge");
@@ -225,6 +226,8 @@ std::string Ops::metrics_text() const {
         head(out, g.name, g.help, "gauge");
         append(out, "spillway_", g.name, " ", sum_gauge(cores_, g.gauge), "\n");
     }
+    head(out, "health_status", "0 healthy, 1 warning, 2 critical.", "gauge");
+    append(out, "spillway_health_status ", static_cast<int>(watch.current().status), "\n");
     head(out, "memory_bytes", "Memory by kind; resident is the whole process.", "gauge");
     append(out, "spillway_memory_bytes{kind=\"frames\"} ", sum_gauge(cores_, &Stats::block_bytes), "\n",
            "spillway_memory_bytes{kind=\"clients\"} ", sum_gauge(cores_, &Stats::client_bytes), "\n",
@@ -246,7 +249,7 @@ std::string Ops::metrics_text() const {
     return out;
 }
 
-std::string Ops::stats_json(base::Instant now) const {
+std::string Ops::stats_json(base::Instant now, const HealthWatch& watch) const {
     std::string out;
     append(out, R"({"version":")", version_, R"(","uptime_seconds":)",
            std::chrono::duration_cast<std::chrono::seconds>(now - started_).count(), R"(,"cores":)", cores_.size(),
@@ -278,7 +281,9 @@ std::string Ops::stats_json(base::Instant now) const {
         append(out, ",\"", name, "\":");
         append_seconds(out, value);
     }
-    out += "}}";
+    out += "},\"health\":";
+    watch.append_json(out);
+    out += '}';
     return out;
 }
 

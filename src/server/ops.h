@@ -14,6 +14,7 @@
 #include <spillway/config.h>
 
 #include "base/clock.h"
+#include "server/health_watch.h"
 #include "server/quotas.h"
 #include "server/stats.h"
 #include "webhooks/tally.h"
@@ -47,11 +48,11 @@ public:
     };
     /// The loops turn.
     [[nodiscard]] Answer health(base::Instant now) const;
-    /// Takes new clients: the loops turn, and it is not draining.
-    [[nodiscard]] Answer readiness(base::Instant now) const;
+    /// Takes new clients: the loops turn, it is not draining, and its health is not critical.
+    [[nodiscard]] Answer readiness(base::Instant now, const HealthWatch& watch) const;
     /// Prometheus text format 0.0.4.
-    [[nodiscard]] std::string metrics_text() const;
-    [[nodiscard]] std::string stats_json(base::Instant now) const;
+    [[nodiscard]] std::string metrics_text(const HealthWatch& watch) const;
+    [[nodiscard]] std::string stats_json(base::Instant now, const HealthWatch& watch) const;
 
 private:
     [[nodiscard]] const Config& config() const { return *config_.load(std::memory_order_acquire); }
