@@ -44,9 +44,11 @@ struct AppConfig {
     bool client_events = false;
     bool subscription_count = false;
     std::uint64_t max_clients = 0;
+    bool watchlist = false;
     std::uint64_t max_channels_per_client = 0;
     std::uint64_t max_presence_members = 100;
     std::uint64_t max_presence_member_bytes = 1024;  // of a member's id and info together
+    std::uint64_t max_subscribes_per_second = 0;     // of one client
     std::uint64_t max_event_bytes = 10'240;
     std::uint64_t max_channel_name = kChannelNameMax;
     std::uint64_t max_event_name = kEventNameMax;
@@ -56,7 +58,10 @@ struct AppConfig {
     Milliseconds cache_ttl{1'800'000};         // of a cache channel's last event
     std::vector<std::string> allowed_origins;  // empty = any; `*` matches any run of characters
     bool strict_protocol = false;
-    bool has_overflow = false;  // false: the server's policy
+    bool require_authorization = false;  // signed in, or on a private or presence channel, in time
+    Milliseconds authorization_timeout{30'000};
+    bool high_priority_users = false;  // a signed sign-in may make its client a high-priority one
+    bool has_overflow = false;         // false: the server's policy
     OverflowPolicy overflow = OverflowPolicy::drop_newest;
     std::vector<WebhookConfig> webhooks;
     WebhookEvents webhook_events;  // those that some webhook of the app needs to see; empty without webhooks

@@ -45,6 +45,8 @@ inline constexpr std::size_t kPresenceMemberBytesMax = 64 * kKiB;
 /// Last events of cache channels kept by one core, and bytes of them.
 inline constexpr std::size_t kCachedEventsMax = 65'536;
 inline constexpr std::size_t kCachedBytesMax = 64 * kMiB;
+/// Users that one sign-in may watch; of a longer list the first so many are.
+inline constexpr std::size_t kWatchlistMax = 100;
 /// Places in channels' orders that one request can ask for: a full batch.
 inline constexpr std::size_t kPublishMax = kChannelsPerEventMax * kBatchMax;
 

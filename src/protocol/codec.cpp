@@ -59,6 +59,17 @@ std::expected<ClientMessage, DecodeError> decode_client_event(std::string_view t
     return client_event;
 }
 
+/// One group of a watchlist event's data.
+void append_watched(std::string& json, std::string_view name, std::span<const std::string_view> ids) {
+    if (ids.empty()) return;
+    base::append(json, json.back() == '[' ? "" : ",", R"({"name":")", name, R"(","user_ids":[)");
+    for (const std::string_view& id : ids) {
+        if (&id != &ids.front()) json += ',';
+        append_json_string(json, id);
+    }
+    json += "]}";
+}
+
 void append_member(std::string& out, std::string_view introduction, std::string_view value) {
     out += introduction;
     append_json_string(out, value);
@@ -160,6 +171,21 @@ void encode_subscription_error(std::string& out, std::string_view channel, std::
     out += R"(,"status":)";
     base::append_number(out, status);
     out += "}}";
+}
+
+void encode_signin_success(std::string& out, std::string_view user_data) {
+    append_member(out, R"({"event":"pusher:signin_success","data":{"user_data":)", user_data);
+    out += "}}";
+}
+
+void encode_watchlist_events(std::string& out, std::span<const std::string_view> online,
+                             std::span<const std::string_view> offline) {
+    std::string data = R"({"events":[)";
+    append_watched(data, "online", online);
+    append_watched(data, "offline", offline);
+    data += "]}";
+    append_member(out, R"({"event":"pusher_internal:watchlist_events","data":)", data);
+    out += '}';
 }
 
 void encode_channel_event(std::string& out, std::string_view event, std::string_view channel, std::string_view data,

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <expected>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -63,6 +64,13 @@ void encode_cache_miss(std::string& out, std::string_view channel);
 /// `{"type":…,"error":…,"status":…}` as an object on the channel; goes with an encode_error.
 void encode_subscription_error(std::string& out, std::string_view channel, std::string_view type,
                                std::string_view error, std::uint16_t status);
+
+/// `user_data` as it was signed.
+void encode_signin_success(std::string& out, std::string_view user_data);
+
+/// User ids that are online and offline now; a group without any is left out.
+void encode_watchlist_events(std::string& out, std::span<const std::string_view> online,
+                             std::span<const std::string_view> offline);
 
 /// An event as published: `data` goes out as a JSON string of exactly these bytes.
 void encode_channel_event(std::string& out, std::string_view event, std::string_view channel, std::string_view data,

@@ -53,6 +53,8 @@ std::optional<std::string_view> server_to_user_id(std::string_view name) {
     return name;
 }
 
+std::string server_to_user_channel(std::string_view id) { return std::string(kServerToUserPrefix).append(id); }
+
 bool is_valid_user_id(std::string_view id) {
     constexpr std::size_t kUtf8BytesMax = 4;
     if (id.empty() || id.size() > kUtf8BytesMax * kUserIdMax) return false;

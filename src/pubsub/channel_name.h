@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include <spillway/limits.h>
@@ -35,6 +36,12 @@ struct ChannelTraits {
 
 /// The user of `#server-to-user-{id}`, or nothing if the name is not of that form or the id not valid.
 [[nodiscard]] std::optional<std::string_view> server_to_user_id(std::string_view name);
+
+/// `#server-to-user-{id}`: the hidden channel of a user, which every connection signed in as it is in.
+[[nodiscard]] std::string server_to_user_channel(std::string_view id);
+
+/// Channels of ours, which no client asks for by name: they are in no figure, no list of channels, no webhook and no limit.
+[[nodiscard]] constexpr bool is_hidden_channel(std::string_view name) { return name.starts_with('#'); }
 
 /// 1 to kUserIdMax characters (code points) of UTF-8 without control characters. The id is the application's own, so
 /// its alphabet is not ours to narrow. The caller has checked that the bytes are UTF-8 (they come out of JSON).

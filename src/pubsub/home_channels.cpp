@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "pubsub/channel_name.h"
 
 namespace spillway::pubsub {
 
@@ -28,6 +29,8 @@ HomeChannel& HomeChannels::open(CoreId core, LocalChannelId local, const Channel
             auto fresh = std::make_unique<HomeChannel>();
             fresh->name.assign(name->name);
             fresh->key = {name->hash, name->app, fresh->name};
+            fresh->hidden = is_hidden_channel(name->name);
+            hidden_ += fresh->hidden ? 1 : 0;
             const ChannelKey key = fresh->key;
             it = by_key_.emplace(key, std::move(fresh)).first;
         }
@@ -56,6 +59,7 @@ HomeChannel* HomeChannels::leave(CoreId core, LocalChannelId local, WireForm for
     by_local_[core][local.slot] = nullptr;
     channel.shares.erase(share);
     if (!channel.shares.empty()) return &channel;
+    hidden_ -= channel.hidden ? 1 : 0;
     by_key_.erase(by_key_.find(channel.key));
     return nullptr;
 }
@@ -78,7 +82,9 @@ const HomeChannel* HomeChannels::find(const ChannelKey& key) const {
 }
 
 void HomeChannels::check_invariants() const {
+    std::size_t hidden = 0;
     for (const auto& [key, channel] : by_key_) {
+        hidden += channel->hidden ? 1 : 0;
         SPILLWAY_ASSERT(!channel->shares.empty());
         for (const Share& share : channel->shares) {
             SPILLWAY_ASSERT(share.total() != 0);
@@ -88,6 +94,7 @@ void HomeChannels::check_invariants() const {
         channel->state->roster->check_invariants();
         SPILLWAY_ASSERT(channel->state->roster->connections() <= channel->subscribers());
     }
+    SPILLWAY_ASSERT(hidden == hidden_);
 }
 
 }  // namespace spillway::pubsub

@@ -55,6 +55,7 @@ struct HomeChannel {
     std::uint64_t seq = 0;  // of the last message sequenced
     std::vector<Share> shares;
     std::unique_ptr<ChannelState> state;  // null for most
+    bool hidden = false;                  // a channel of ours: in no figure, no list and no webhook
 
     [[nodiscard]] std::uint32_t subscribers() const;
     [[nodiscard]] bool has(WireForm form) const;
@@ -81,7 +82,9 @@ public:
     /// nullptr when nobody subscribes.
     [[nodiscard]] HomeChannel* find(const ChannelKey& key);
     [[nodiscard]] const HomeChannel* find(const ChannelKey& key) const;
+    /// All channels, the hidden ones included.
     [[nodiscard]] std::size_t size() const { return by_key_.size(); }
+    [[nodiscard]] std::size_t hidden() const { return hidden_; }
     /// f(const HomeChannel&) for every channel.
     template <class F>
     void for_each(F&& f) const {
@@ -115,6 +118,7 @@ private:
 
     std::unordered_map<ChannelKey, std::unique_ptr<HomeChannel>, ChannelKeyHash> by_key_;
     std::vector<std::vector<HomeChannel*>> by_local_;  // [core][local slot]
+    std::size_t hidden_ = 0;
 };
 
 }  // namespace spillway::pubsub

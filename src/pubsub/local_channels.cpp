@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "pubsub/channel_name.h"
 
 namespace spillway::pubsub {
 namespace {
@@ -49,6 +50,7 @@ LocalChannels::Opened LocalChannels::open(const ChannelKey& key) {
     channel.name.assign(key.name);
     channel.key = {key.hash, key.app, channel.name};
     channel.home = home_core(key, cores_);
+    channel.hidden = is_hidden_channel(key.name);
     by_key_.emplace(channel.key, slot);
     return {id_of(channel), true};
 }

@@ -60,6 +60,7 @@ struct LocalChannel {
     std::string name;
     ChannelKey key;
     CoreId home = 0;
+    bool hidden = false;  // a channel of ours: in no figure and no limit
     std::uint32_t slot = 0;
     std::uint32_t generation = 0;     // 0 while the slot is free
     std::uint32_t live = 0;           // subscribers that are not gone

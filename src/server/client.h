@@ -29,6 +29,7 @@ namespace spillway::server {
 
 class Outflow;
 class HttpExchange;
+struct SignedInUser;
 
 enum class ClientState : std::uint8_t { open, closing, lingering, dead };
 
@@ -112,9 +113,11 @@ struct alignas(64) Client {
     protocol::TokenBucket client_events;
     protocol::TokenBucket messages_in;
     protocol::TokenBucket bytes_in;
+    protocol::TokenBucket subscribes;
+    SignedInUser* user = nullptr;  // lent from the sign-in to the end
 
     // Timers and the end.
-    base::Instant opened{};         // accept, or first byte of the request under way; zero between requests
+    base::Instant opened{};         // accept, or first byte of the request under way; zero between requests; or upgrade
     base::Instant ping_sent{};      // zero: no ping is unanswered
     std::uint32_t request = 0;      // requests so far; publisher: messages so far
     std::uint16_t answers_due = 0;  // publisher: every so many messages are acknowledged, 0 = none
@@ -125,9 +128,10 @@ struct alignas(64) Client {
     CoreId place_home = 0;    // of its address
     std::uint32_t place = 0;  // there, once admitted
     bool awaits_proxy_header = false;
-    bool main_port = false;    // counted among the connections of the main port
-    bool turned_away = false;  // refused before it said anything: one of those few
-    bool stale = false;        // its ping has been unanswered for too long for comfort
+    bool main_port = false;     // counted among the connections of the main port
+    bool turned_away = false;   // refused before it said anything: one of those few
+    bool stale = false;         // its ping has been unanswered for too long for comfort
+    bool unauthorized = false;  // the app wants an authorisation, and the time for it runs since `opened`
     [[nodiscard]] std::uint32_t slot() const { return static_cast<std::uint32_t>(id); }
     [[nodiscard]] std::uint32_t generation() const {
         return static_cast<std::uint32_t>(id >> 32) & ClientId::kGenerationMask;

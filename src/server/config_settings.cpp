@@ -341,6 +341,8 @@ constexpr AppSetting kAppSettings[] = {
      [](AppDraft& d, std::string_view v) {
          return size(d.app.max_presence_member_bytes, v, 1, kPresenceMemberBytesMax);
      }},
+    {"max_subscribes_per_second",
+     [](AppDraft& d, std::string_view v) { return count(d.app.max_subscribes_per_second, v); }},
     {"max_event_bytes", [](AppDraft& d, std::string_view v) { return event_bytes(d, v); }},
     {"max_channel_name",
      [](AppDraft& d, std::string_view v) { return count(d.app.max_channel_name, v, 1, kChannelNameMax); }},
@@ -353,16 +355,17 @@ constexpr AppSetting kAppSettings[] = {
      [](AppDraft& d, std::string_view v) { return count(d.app.client_events_per_second, v); }},
     {"cache_ttl", [](AppDraft& d, std::string_view v) { return duration(d.app.cache_ttl, v); }},
     {"allowed_origins", [](AppDraft& d, std::string_view v) { return origins(d.app, v); }},
+    {"watchlist", [](AppDraft& d, std::string_view v) { return keep(d.app.watchlist, parse_switch(v)); }},
+    {"require_authorization",
+     [](AppDraft& d, std::string_view v) { return keep(d.app.require_authorization, parse_switch(v)); }},
+    {"authorization_timeout", [](AppDraft& d, std::string_view v) { return duration(d.app.authorization_timeout, v); }},
+    {"high_priority_users",
+     [](AppDraft& d, std::string_view v) { return keep(d.app.high_priority_users, parse_switch(v)); }},
     {"strict_protocol", [](AppDraft& d, std::string_view v) { return keep(d.app.strict_protocol, parse_switch(v)); }},
     {"overflow", [](AppDraft& d, std::string_view v) { return overflow_of(d.app, v); }},
 };
 
-constexpr std::string_view kAppSettingsToCome[] = {"watchlist",
-                                                   "max_subscribes_per_second",
-                                                   "publishes_per_second",
-                                                   "require_authorization",
-                                                   "authorization_timeout",
-                                                   "high_priority_users"};
+constexpr std::string_view kAppSettingsToCome[] = {"publishes_per_second"};
 
 // ---- webhooks
 
@@ -462,6 +465,7 @@ AppConfig development_app() {
     app.secret = "app-secret";
     app.client_events = true;
     app.subscription_count = true;
+    app.watchlist = true;
     return app;
 }
 

@@ -46,6 +46,7 @@ Core::Core(const CoreSetup& setup)
       fanout(*this),
       membership(*this),
       notices(*this, setup.notices),
+      users(*this),
       home(*this),
       publisher(*this),
       life(*this),
@@ -111,6 +112,7 @@ base::Duration Core::turn() {
     port.flush();
     // 5. One slice of broadcasts to local subscribers.
     fanout.run();
+    users.go_on();
     // 6. One send per client that gained something else.
     life.retry_sends();
     sender.flush_dirty();
@@ -144,8 +146,8 @@ void Core::note_turn() {
 }
 
 base::Duration Core::may_rest(bool busy) {
-    const bool work =
-        busy || fanout.busy() || sender.dirty() || !deferred_.empty() || review.active() || !port.inbox_empty();
+    const bool work = busy || fanout.busy() || users.busy() || sender.dirty() || !deferred_.empty() ||
+                      review.active() || !port.inbox_empty();
     if (!work || now >= gauges_due_) publish_gauges();
     if (work) return base::Duration::zero();
     base::Duration rest = kRestMax;
@@ -214,6 +216,11 @@ void Core::receive(CoreId from, const Envelope& envelope) {
                    [&](const Sequenced& e) { calls.sequenced(e); },
                    [&](const Credit& e) { port.take_credit(from, e.count); },
                    [&](const Broadcast& e) { fanout.gather(e); },
+                   [&](const Watch& e) { users.watch(from, e); },
+                   [&](const Unwatch& e) { users.unwatch(from, e); },
+                   [&](const Watched& e) { users.watched(e); },
+                   [&](const Terminate& e) { home.terminate(from, e); },
+                   [&](const Expel& e) { users.expel(e); },
                    [&](const Returns& e) { blocks.accept_returns(e.list); },
                    [&](const Knock& e) { gate.knock(from, e); },
                    [&](const Knocked& e) { gate.knocked(from, e); },
@@ -278,6 +285,7 @@ void Core::check_invariants() {
     channels.check_invariants();
     home.channels().check_invariants();
     home.cache().check_invariants();
+    users.check_invariants();
     life.check_invariants();
     sender.check_invariants();
 }

@@ -46,6 +46,7 @@
 #include "server/sender.h"
 #include "server/snapshot.h"
 #include "server/stats.h"
+#include "server/users.h"
 #include "server/ws_front.h"
 
 namespace spillway::server {
@@ -119,6 +120,7 @@ public:
     Fanout fanout;              // broadcasts to local subscribers
     Membership membership;      // clients in channels, local side
     Notices notices;            // what webhooks are made of
+    Users users;                // who is signed in as whom, and who watches whom
     Home home;                  // order of the channels that live here
     Publisher publisher;        // publications on their way to their homes
     Lifecycle life;             // from accept to the freed slot

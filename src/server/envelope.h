@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 #include <variant>
 
@@ -16,6 +17,7 @@
 
 #include "pubsub/block_pool.h"
 #include "pubsub/channel_key.h"
+#include "pubsub/local_watches.h"
 #include "pubsub/message.h"
 #include "server/address_book.h"
 
@@ -32,6 +34,14 @@ struct NameBlock : pubsub::Block {
 
     [[nodiscard]] char* text() { return reinterpret_cast<char*>(this + 1); }
     [[nodiscard]] pubsub::ChannelKey key() { return {hash, app, {text(), size}}; }
+    [[nodiscard]] static NameBlock* make(pubsub::BlockPool& blocks, const pubsub::ChannelKey& key) {
+        auto* name = blocks.make<NameBlock>(key.name.size());
+        name->hash = key.hash;
+        name->app = key.app;
+        name->size = static_cast<std::uint32_t>(key.name.size());
+        std::memcpy(name->text(), key.name.data(), key.name.size());
+        return name;
+    }
 };
 
 /// A member on the way to the home of its presence channel.
@@ -132,6 +142,29 @@ struct Broadcast {
     LocalChannelId local;
     std::uint32_t expected = 0;
 };
+/// A core -> home of a user's hidden channel: the first of the core's clients watches the user.
+struct Watch {
+    NameBlock* name = nullptr;
+    pubsub::WatchId id{};
+};
+/// The last one does so no more.
+struct Unwatch {
+    pubsub::WatchId id{};
+};
+/// Home -> core: the user's state, as the answer and at every change.
+struct Watched {
+    pubsub::WatchId id{};
+    pubsub::Online online = pubsub::Online::unknown;
+};
+/// Core of an API connection -> home of a user's hidden channel: everybody in it is to be closed. Answered with Sequenced.
+struct Terminate {
+    NameBlock* name = nullptr;
+    std::uint64_t reply_to = 0;  // the call
+};
+/// Home -> subscribing core, in line with the broadcasts: close the channel's clients.
+struct Expel {
+    LocalChannelId local;
+};
 /// Last holder -> owner: blocks to be used again.
 struct Returns {
     pubsub::Block* list = nullptr;
@@ -167,8 +200,9 @@ struct Signal {
     What what = What::drain;
 };
 
-using Envelope = std::variant<Join, Leave, Joined, Cached, Publish, Sequenced, Credit, Broadcast, Returns, Knock,
-                              Knocked, AddressLeft, SurveyAsked, Surveyed, Reload, Reloaded, Signal>;
+using Envelope =
+    std::variant<Join, Leave, Joined, Cached, Publish, Sequenced, Credit, Broadcast, Watch, Unwatch, Watched, Terminate,
+                 Expel, Returns, Knock, Knocked, AddressLeft, SurveyAsked, Surveyed, Reload, Reloaded, Signal>;
 static_assert(std::is_trivially_copyable_v<Envelope> && sizeof(Envelope) <= 48);
 
 }  // namespace spillway::server

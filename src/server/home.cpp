@@ -50,13 +50,13 @@ void Home::join(CoreId from, const Join& join) {
     if (join.name != nullptr) core_.blocks.release(join.name);
     if (channel.shares.empty()) {
         channel.state = make_state(channel.key);
-        core_.notices.occupied(channel.key.app, channel.name);
+        occupied(channel);
     }
 
     Joined answer{join.client, 0, join.local, join.nonce};
     if (join.member != nullptr) enter(channel, from, join, answer);
     answer.first_seq = channels_.join(channel, from, join.local, join.form);
-    core_.stats.channels.set(static_cast<std::int64_t>(channels_.size()));
+    note_channels();
     if (witness_ != nullptr) witness_->joined(from, join.local, join.client);
     core_.port.send(from, answer);
     if (answer.full) return;
@@ -98,9 +98,9 @@ void Home::leave(CoreId from, const Leave& leave) {
         if (gone) note_gone(*channel, *gone);
         if (channel->subscribers() == 1) counts_.forget(*channel);
     }
-    if (channel->subscribers() == 1) core_.notices.vacated(channel->key.app, channel->name);
+    if (channel->subscribers() == 1) vacated(*channel);
     channel = channels_.leave(from, leave.local, leave.form);
-    core_.stats.channels.set(static_cast<std::int64_t>(channels_.size()));
+    note_channels();
     if (channel == nullptr) return;
     if (gone) {
         scratch_.clear();
@@ -108,6 +108,33 @@ void Home::leave(CoreId from, const Leave& leave) {
         announce(*channel, Priority::urgent, 0);
     }
     count_changed(*channel);
+}
+
+void Home::occupied(const pubsub::HomeChannel& channel) {
+    if (channel.hidden) {
+        core_.users.changed(channel.key, pubsub::Online::yes);
+    } else {
+        core_.notices.occupied(channel.key.app, channel.name);
+    }
+}
+
+void Home::vacated(const pubsub::HomeChannel& channel) {
+    if (channel.hidden) {
+        core_.users.changed(channel.key, pubsub::Online::no);
+    } else {
+        core_.notices.vacated(channel.key.app, channel.name);
+    }
+}
+
+void Home::note_channels() {
+    core_.stats.channels.set(static_cast<std::int64_t>(channels_.size() - channels_.hidden()));
+}
+
+void Home::terminate(CoreId from, const Terminate& terminate) {
+    if (const pubsub::HomeChannel* channel = channels_.find(terminate.name->key()))
+        for (const pubsub::Share& share : channel->shares) core_.port.send(share.core, Expel{share.local});
+    core_.blocks.release(terminate.name);
+    core_.port.send(from, Sequenced{terminate.reply_to, 0, 0, 0});
 }
 
 void Home::note_gone(const pubsub::HomeChannel& channel, const std::string& id) {

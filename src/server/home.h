@@ -54,6 +54,8 @@ public:
     void join(CoreId from, const Join& join);
     void leave(CoreId from, const Leave& leave);
     void publish(CoreId from, const Publish& publish);
+    /// Everybody who is in a user's hidden channel by now is to be closed.
+    void terminate(CoreId from, const Terminate& terminate);
 
     /// Sequences what had to wait, as far as there is room now.
     void resume();
@@ -76,6 +78,7 @@ public:
     [[nodiscard]] bool has_room(const pubsub::HomeChannel& channel);
     void tell_count(pubsub::HomeChannel& channel);
 
+    [[nodiscard]] bool is_occupied(const pubsub::ChannelKey& key) { return channels_.find(key) != nullptr; }
     void set_witness(HomeWitness* witness) { witness_ = witness; }
 
 private:
@@ -102,6 +105,9 @@ private:
     void announce(pubsub::HomeChannel& channel, Priority priority, std::uint64_t event_hash);
     [[nodiscard]] pubsub::Message* make_message(WireForm form, std::string_view payload);
     void send_credit();
+    void occupied(const pubsub::HomeChannel& channel);
+    void vacated(const pubsub::HomeChannel& channel);
+    void note_channels();
 
     Core& core_;
     pubsub::HomeChannels channels_;

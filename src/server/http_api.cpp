@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <charconv>
 
+#include "pubsub/channel_name.h"
 #include "server/core.h"
+#include "ws/utf8.h"
 
 namespace spillway::server {
 namespace {
@@ -35,6 +37,7 @@ bool matches(std::string_view path, std::span<const std::string_view> segments, 
 const HttpApi::Route HttpApi::kRoutes[] = {
     {Endpoint::events, "POST", "events", &HttpApi::publish},
     {Endpoint::batch_events, "POST", "batch_events", &HttpApi::publish},
+    {Endpoint::terminate, "POST", "users/*/terminate_connections", &HttpApi::terminate},
     {Endpoint::upgrade, "GET", "publish", &HttpApi::upgrade},
 };
 
@@ -152,6 +155,18 @@ void HttpApi::refuse_for_room(Client& client) {
     core_.http.respond_text(client, 503, "The server is too busy to take this now; nothing was published.",
                             kRetryAfter);
     core_.http.request_done(client);
+}
+
+// ---- users
+
+void HttpApi::terminate(const Request& request) {
+    if (!ws::is_valid_utf8(std::as_bytes(std::span(request.word))) || !pubsub::is_valid_user_id(request.word))
+        return core_.http.respond_text(request.client, 400, "This is no valid user id: 1 to 128 characters.");
+    const std::uint64_t call = core_.calls.begin(request.client.id, HttpFront::reply(request.client).request);
+    if (call == 0)
+        return core_.http.respond_text(request.client, 503, "The server is too busy to do this now.", kRetryAfter);
+    core_.calls.find(call)->due = 1;
+    core_.users.terminate(call, request.app, request.word);
 }
 
 // ---- the publisher WebSocket

@@ -59,6 +59,7 @@ private:
     void publish_events(Client& client, std::span<const protocol::PublishEvent> events, bool batch);
     void refuse_for_room(Client& client);
     void upgrade(const Request& request);
+    void terminate(const Request& request);
 
     Core& core_;
     protocol::ApiScratch scratch_;

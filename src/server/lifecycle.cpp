@@ -360,6 +360,7 @@ void Lifecycle::leave_service(Client& client, const Closing& closing) {
     if (client.stale) core_.stats.stale_clients.subtract();
     client.stale = false;
     core_.membership.leave_all(client);
+    core_.users.left(client);
     if (client.has_app) core_.quotas.per_app[client.app].leave();
     leave_seat(client);
     core_.gate.leave(client);
@@ -476,6 +477,11 @@ void Lifecycle::retry_sends() {
     }
 }
 
+base::Instant Lifecycle::authorization_due(const Client& client) const {
+    if (!client.unauthorized || !core_.apps[client.app].require_authorization) return base::Instant::max();
+    return client.opened + core_.apps[client.app].authorization_timeout;
+}
+
 base::Instant Lifecycle::next_check(const Client& client) const {
     const Config& config = core_.config;
     base::Instant due = client.last_received + config.read_timeout;
@@ -491,6 +497,7 @@ base::Instant Lifecycle::next_check(const Client& client) const {
         due = core_.http.head_complete(client) ? client.last_received + config.read_timeout
                                                : client.opened + config.handshake_timeout;
     }
+    due = std::min(due, authorization_due(client));
     if (client.sending && client.out != nullptr)
         due = std::min<base::Instant>(due, client.out->waiting_since + config.write_timeout);
     return due;
@@ -538,6 +545,10 @@ void Lifecycle::check_websocket(Client& client) {
             core_.sender.control(client, std::move(frame));
             break;
         }
+    }
+    if (core_.now >= authorization_due(client)) {
+        core_.stats.count_refusal(Refusal::authorization);
+        close(client, {4009, CloseReason::policy, "Connection not authorized within its time"});
     }
 }
 

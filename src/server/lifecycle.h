@@ -110,6 +110,7 @@ private:
     [[nodiscard]] bool crowded() const;
     void refuse_waiting(std::uint32_t which);
     void free(Client& client);
+    [[nodiscard]] base::Instant authorization_due(const Client& client) const;
     [[nodiscard]] base::Instant next_check(const Client& client) const;
     void check_websocket(Client& client);
     void check_http(Client& client);

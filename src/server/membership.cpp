@@ -18,11 +18,7 @@ bool Membership::subscribe(Client& client, const pubsub::ChannelKey& key, const 
 
     NameBlock* name = nullptr;
     if (channel.at_home == 0) {
-        name = core_.blocks.make<NameBlock>(key.name.size());
-        name->hash = key.hash;
-        name->app = key.app;
-        name->size = static_cast<std::uint32_t>(key.name.size());
-        std::memcpy(name->text(), key.name.data(), key.name.size());
+        name = NameBlock::make(core_.blocks, key);
     }
     ++channel.joins_pending;
     ++channel.at_home;
@@ -79,7 +75,7 @@ void Membership::leave(Client& client, std::uint32_t place, DropReason reason) {
     core_.port.send(channel.home, Leave{subscription.channel, wire_form(client.kind), client.id});
     --channel.at_home;
     if (subscription.index != Subscription::kPending) {
-        core_.stats.subscriptions.subtract();
+        if (!channel.hidden) core_.stats.subscriptions.subtract();
         pubsub::LocalChannels::for_each_owed(channel, subscription.index, [&](const pubsub::Held* held) {
             core_.stats.count_drop(reason, held->message->priority);
         });
@@ -118,6 +114,8 @@ void Membership::joined(const Joined& answer) {
     // The answer goes into the client's stream before any message that was sequenced after it joined.
     if (answer.succeeded != nullptr) {
         core_.sender.answer(*client, answer.succeeded);
+    } else if (channel->hidden) {
+        core_.users.joined(*client);
     } else if (client->kind == ClientKind::pusher) {
         core_.pusher.subscribed(*client, *channel);
     } else {
@@ -126,7 +124,7 @@ void Membership::joined(const Joined& answer) {
     if (client->state != ClientState::open) return;  // its queue was full: it has left already
     const std::uint32_t index = core_.channels.add(*channel, client->slot(), place, answer.first_seq);
     client->subscriptions[place].index = index;
-    core_.stats.subscriptions.add();
+    if (!channel->hidden) core_.stats.subscriptions.add();
 }
 
 void Membership::cached(const Cached& answer) {

@@ -55,6 +55,8 @@ void PusherFront::opened(Client& client, std::optional<AppIndex> app, std::strin
     client.app = *app;
     client.has_app = true;
     client.nonce = core_.random.next();
+    client.unauthorized = settings.require_authorization;
+    client.opened = core_.now;
     json_.clear();
     protocol::encode_connection_established(
         json_, socket_id(client), std::chrono::duration_cast<std::chrono::seconds>(core_.config.activity_timeout));
@@ -95,7 +97,7 @@ void PusherFront::message(Client& client, std::string_view text) {
                        core_.sender.control(client, text_frame(json_));
                    },
                    [&](const protocol::Pong&) {},
-                   [&](const protocol::Signin&) { error(client, std::nullopt, "pusher:signin is not supported yet"); },
+                   [&](const protocol::Signin& signin) { core_.users.sign_in(client, signin); },
                    [&](const protocol::ClientEvent& event) { client_event(client, event); },
                    [&](const protocol::Unknown&) { error(client, std::nullopt, "Unknown event"); },
                },
@@ -104,16 +106,13 @@ void PusherFront::message(Client& client, std::string_view text) {
 
 void PusherFront::subscribe(Client& client, const protocol::Subscribe& wanted) {
     const AppConfig& app = core_.apps[client.app];
+    if (pubsub::server_to_user_id(wanted.channel)) return core_.users.subscribe(client, wanted.channel);
     if (!pubsub::is_valid_channel_name(wanted.channel, app.max_channel_name)) {
         error(client, std::nullopt, protocol::invalid_channel_name_text(wanted.channel));
         return;
     }
     const pubsub::ChannelTraits traits = pubsub::classify(wanted.channel);
-    if (app.max_channels_per_client != 0 && client.subscriptions.size() >= app.max_channels_per_client) {
-        subscription_error(client, wanted.channel, "LimitReached", "This connection has all the channels it may have",
-                           4100);
-        return;
-    }
+    if (!within_limits(client, wanted.channel)) return;
     if (traits.needs_auth() && !authorised(client, wanted)) return;
     std::optional<protocol::Member> member;
     if (traits.presence && !(member = member_of(client, wanted))) return;
@@ -136,6 +135,24 @@ std::optional<protocol::Member> PusherFront::member_of(Client& client, const pro
     return std::nullopt;
 }
 
+bool PusherFront::within_limits(Client& client, std::string_view channel) {
+    const AppConfig& app = core_.apps[client.app];
+    if (!client.subscribes.take(now_ms(), app.max_subscribes_per_second)) {
+        core_.stats.count_refusal(Refusal::subscribe_rate);
+        subscription_error(client, channel, "LimitReached", "This connection subscribes too often", 429);
+        return false;
+    }
+    const std::size_t own = client.subscriptions.size() - (client.user != nullptr ? 1 : 0);  // less the hidden one
+    if (app.max_channels_per_client == 0 || own < app.max_channels_per_client) return true;
+    subscription_error(client, channel, "LimitReached", "This connection has all the channels it may have", 4100);
+    return false;
+}
+
+std::uint64_t PusherFront::now_ms() const {
+    return static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(core_.now.time_since_epoch()).count());
+}
+
 bool PusherFront::authorised(Client& client, const protocol::Subscribe& wanted) {
     const AppConfig& app = core_.apps[client.app];
     const std::string id = socket_id(client);
@@ -148,6 +165,7 @@ bool PusherFront::authorised(Client& client, const protocol::Subscribe& wanted) 
 }
 
 void PusherFront::subscribed(Client& client, const pubsub::LocalChannel& channel) {
+    if (client.unauthorized) client.unauthorized = !pubsub::classify(channel.name).needs_auth();
     json_.clear();
     protocol::encode_subscription_succeeded(json_, channel.name);
     core_.sender.answer(client, text_frame(json_));
@@ -165,6 +183,7 @@ void PusherFront::cache_missed(Client& client, std::string_view channel) {
 }
 
 void PusherFront::unsubscribe(Client& client, const protocol::Unsubscribe& wanted) {
+    if (pubsub::server_to_user_id(wanted.channel)) return core_.users.unsubscribe(client, wanted.channel);
     if (!core_.membership.unsubscribe(client, pubsub::channel_key(client.app, wanted.channel)))
         error(client, std::nullopt, protocol::no_current_subscription_text(wanted.channel));
 }
@@ -172,18 +191,21 @@ void PusherFront::unsubscribe(Client& client, const protocol::Unsubscribe& wante
 void PusherFront::client_event(Client& client, const protocol::ClientEvent& event) {
     const AppConfig& app = core_.apps[client.app];
     const auto rejected = code_of(ErrorCode::client_event_rejected);
-    if (!app.client_events) return error(client, rejected, "Client events are not enabled for this app");
+    const auto refuse = [&](std::string_view text) {
+        refuse_client_event(client, Refusal::client_event, rejected, text);
+    };
+    if (!app.client_events) return refuse("Client events are not enabled for this app");
     if (!pubsub::classify(event.channel).needs_auth())
-        return error(client, rejected, "Client events are only for private and presence channels");
+        return refuse("Client events are only for private and presence channels");
     const pubsub::ChannelKey key = pubsub::channel_key(client.app, event.channel);
     if (!core_.membership.is_subscribed(client, key))
-        return error(client, std::nullopt, protocol::client_event_not_subscribed_text(event.channel));
-    if (event.event.size() > app.max_event_name) return error(client, rejected, "The event's name is too long");
-    if (event.data_json.size() > app.max_event_bytes) return error(client, rejected, "The event's data is too large");
-    const auto now_ms = static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::milliseconds>(core_.now.time_since_epoch()).count());
-    if (!client.client_events.take(now_ms, app.client_events_per_second))
-        return error(client, rejected, "The client event rate limit was reached");
+        return refuse_client_event(client, Refusal::client_event, std::nullopt,
+                                   protocol::client_event_not_subscribed_text(event.channel));
+    if (event.event.size() > app.max_event_name) return refuse("The event's name is too long");
+    if (event.data_json.size() > app.max_event_bytes) return refuse("The event's data is too large");
+    if (!client.client_events.take(now_ms(), app.client_events_per_second))
+        return refuse_client_event(client, Refusal::client_event_rate, rejected,
+                                   "The client event rate limit was reached");
     const std::string_view channels[] = {event.channel};
     const Publication publication{client.app,
                                   event.event,
@@ -197,6 +219,12 @@ void PusherFront::client_event(Client& client, const protocol::ClientEvent& even
         core_.stats.publish_refused.add();
         error(client, rejected, "The server is too busy to take this event now");
     }
+}
+
+void PusherFront::refuse_client_event(Client& client, Refusal reason, std::optional<std::uint16_t> code,
+                                      std::string_view text) {
+    core_.stats.count_refusal(reason);
+    error(client, code, text);
 }
 
 // ---- answers

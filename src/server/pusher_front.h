@@ -19,6 +19,7 @@
 #include "protocol/member.h"
 #include "pubsub/local_channels.h"
 #include "server/client.h"
+#include "server/stats.h"
 
 namespace spillway::server {
 
@@ -38,6 +39,12 @@ public:
     /// A cache channel has no event for its new subscriber.
     void cache_missed(Client& client, std::string_view channel);
 
+    void error(Client& client, std::optional<std::uint16_t> code, std::string_view text);
+    /// On the channel, and as pusher:error with `code` for whoever listens there.
+    void subscription_error(Client& client, std::string_view channel, std::string_view type, std::string_view text,
+                            std::uint16_t status, std::optional<std::uint16_t> code = std::nullopt);
+    [[nodiscard]] std::string socket_id(const Client& client) const;
+
 private:
     void refuse(Client& client, protocol::ErrorCode code, std::string_view text);
     [[nodiscard]] std::optional<protocol::ErrorCode> check_version(const AppConfig& app,
@@ -47,12 +54,10 @@ private:
     [[nodiscard]] std::optional<protocol::Member> member_of(Client& client, const protocol::Subscribe& wanted);
     [[nodiscard]] bool authorised(Client& client, const protocol::Subscribe& wanted);
     void unsubscribe(Client& client, const protocol::Unsubscribe& wanted);
+    [[nodiscard]] bool within_limits(Client& client, std::string_view channel);
     void client_event(Client& client, const protocol::ClientEvent& event);
-    void error(Client& client, std::optional<std::uint16_t> code, std::string_view text);
-    /// On the channel, and as pusher:error with `code` for whoever listens there.
-    void subscription_error(Client& client, std::string_view channel, std::string_view type, std::string_view text,
-                            std::uint16_t status, std::optional<std::uint16_t> code = std::nullopt);
-    [[nodiscard]] std::string socket_id(const Client& client) const;
+    void refuse_client_event(Client& client, Refusal reason, std::optional<std::uint16_t> code, std::string_view text);
+    [[nodiscard]] std::uint64_t now_ms() const;
 
     Core& core_;
     protocol::Scratch scratch_;

@@ -287,7 +287,11 @@ void Sender::stream(Client& client, std::string_view bytes) {
 void Sender::mark_dirty(Client& client) {
     if (client.dirty || client.sending) return;
     client.dirty = true;
-    dirty_.push_back(client.id);
+    if (client.high_priority) {
+        dirty_.push_front(client.id);
+    } else {
+        dirty_.push_back(client.id);
+    }
 }
 
 void Sender::flush_now(Client& client) {

@@ -17,18 +17,18 @@
 namespace spillway::server {
 
 /// HTTP endpoints as the metrics name them.
-enum class Endpoint : std::uint8_t { upgrade, events, batch_events, channels, channel, users, ops, other };
-inline constexpr std::size_t kEndpoints = 8;
+enum class Endpoint : std::uint8_t { upgrade, events, batch_events, channels, channel, users, terminate, ops, other };
+inline constexpr std::size_t kEndpoints = 9;
 [[nodiscard]] constexpr std::string_view to_string(Endpoint e) {
-    constexpr std::string_view names[kEndpoints] = {"upgrade", "events", "batch_events", "channels",
-                                                    "channel", "users",  "ops",          "other"};
+    constexpr std::string_view names[kEndpoints] = {"upgrade", "events",    "batch_events", "channels", "channel",
+                                                    "users",   "terminate", "ops",          "other"};
     return names[static_cast<std::size_t>(e)];
 }
 /// Statuses that are told apart; anything else counts as the last, "other".
 inline constexpr std::array<int, 22> kStatuses{101, 200, 204, 400, 401, 403, 404, 405, 408, 409, 413,
                                                414, 415, 417, 426, 429, 431, 500, 501, 503, 505, 0};
 
-/// Why a connection or request was refused before it was anybody's.
+/// Why a connection or request was refused before it was anybody's, and what clients were refused by a rule.
 enum class Refusal : std::uint8_t {
     max_clients,
     app_quota,
@@ -44,13 +44,19 @@ enum class Refusal : std::uint8_t {
     proxy_header,
     message_rate,
     byte_rate,
+    signin,             // not signed by the app, or of nobody
+    authorization,      // not authorised in its time
+    subscribe_rate,     // a subscription over max_subscribes_per_second
+    client_event,       // a client event against a rule
+    client_event_rate,  // a client event over client_events_per_second
 };
-inline constexpr std::size_t kRefusals = 14;
+inline constexpr std::size_t kRefusals = 19;
 [[nodiscard]] constexpr std::string_view to_string(Refusal r) {
     constexpr std::string_view names[kRefusals] = {
-        "max_clients",  "app_quota",      "unknown_app",         "app_disabled",       "origin",       "descriptors",
-        "draining",     "max_handshakes", "max_api_connections", "max_clients_per_ip", "connect_rate", "proxy_header",
-        "message_rate", "byte_rate"};
+        "max_clients",   "app_quota",      "unknown_app",    "app_disabled",        "origin",
+        "descriptors",   "draining",       "max_handshakes", "max_api_connections", "max_clients_per_ip",
+        "connect_rate",  "proxy_header",   "message_rate",   "byte_rate",           "signin",
+        "authorization", "subscribe_rate", "client_event",   "client_event_rate"};
     return names[static_cast<std::size_t>(r)];
 }
 

@@ -166,6 +166,10 @@ void SimClient::message(const std::string& text) {
     sim_check(established_, "says pusher:connection_established first");
     if (event == "pusher:pong") {
         ++pongs_;
+    } else if (event == "pusher:signin_success") {
+        signed_in(field(read_json_object(field(object, "data")), "user_data"));
+    } else if (event == "pusher_internal:watchlist_events") {
+        watchlist_told(field(object, "data"));
     } else if (event == "pusher_internal:subscription_succeeded") {
         confirmed(field(object, "channel"), field(object, "data"));
     } else if (event.starts_with("pusher")) {
@@ -264,6 +268,58 @@ void SimClient::unsubscribe(const std::string& channel) {
     say(R"({"event":"pusher:unsubscribe","data":{"channel":)" + json_string(channel) + "}}");
 }
 
+std::string SimClient::signin_text(const std::string& user) const {
+    std::string user_data = R"({"id":)" + json_string(user) + ",\"watchlist\":[";
+    for (const std::string& watched : watchlist_)
+        user_data += (&watched == &watchlist_.front() ? "" : ",") + json_string(watched);
+    user_data += "]}";
+    return R"({"event":"pusher:signin","data":{"auth":"key:)" +
+           crypto::hmac_sha256_hex(kSimAppSecret, {socket_id_, "::user::", user_data}) +
+           "\",\"user_data\":" + json_string(user_data) + "}}";
+}
+
+void SimClient::sign_in(const std::string& user, const std::vector<std::string>& watchlist) {
+    if (user_.empty()) {
+        user_ = user;
+        watchlist_ = watchlist;
+        SimSubscription& hidden = channels_["#server-to-user-" + user];
+        hidden.state = SimSubscription::State::asked;
+        hidden.asked = 1;
+    }
+    say(signin_text(user));
+}
+
+void SimClient::sign_in_raw(const std::string& user) { say(signin_text(user)); }
+
+void SimClient::signed_in(const std::string& user_data) {
+    sim_check(field(read_json_object(user_data), "id") == user_, "signs in only as whom one asks");
+    if (++sign_ins_ != 1) return;
+    SimSubscription& hidden = channels_["#server-to-user-" + user_];
+    hidden.state = SimSubscription::State::in;
+    hidden.confirmed(false);
+}
+
+void SimClient::watchlist_told(const std::string& data) {
+    sim_check(sign_ins_ != 0, "tells of a watchlist after signin_success");
+    const bool first = watchlist_events_++ == 0;
+    std::size_t told = 0;
+    for (const bool online : {true, false}) {
+        const std::string group = std::string(R"({"name":")") + (online ? "online" : "offline") + R"(","user_ids":[)";
+        std::size_t at = data.find(group);
+        if (at == std::string::npos) continue;
+        for (at += group.size(); data[at] != ']'; ++told) {
+            const std::size_t end = data.find('"', at + 1);
+            const std::string user = data.substr(at + 1, end - at - 1);
+            sim_check(std::ranges::find(watchlist_, user) != watchlist_.end(), "tells only of whom one watches");
+            sim_check(first != knows_.contains(user), "tells everybody's state at once, before any change of it");
+            sim_check(first || knows_.at(user) != online, "tells each coming and going once, in order");
+            knows_[user] = online;
+            at = data[end + 1] == ',' ? end + 2 : end + 1;
+        }
+    }
+    sim_check(told == (first ? watchlist_.size() : 1), "tells the states of all, then each change by itself");
+}
+
 void SimClient::client_event(const std::string& channel, std::string_view padding) {
     Publication& publication = scene_.model.create(id_, {channel}, padding);
     publication.excluded = id_;
@@ -337,6 +393,11 @@ void SimPublisher::batch(const std::vector<Event>& events) {
     for (std::size_t i = 0; i < events.size(); ++i) body += (i == 0 ? "" : ",") + describe(events[i], true, request);
     waiting_.push_back(std::move(request));
     post("batch_events", body + "]}");
+}
+
+void SimPublisher::terminate(const std::string& user) {
+    waiting_.emplace_back();
+    post("users/" + user + "/terminate_connections", "{}");
 }
 
 void SimPublisher::ask_figures(Seeded& dice) {

@@ -55,6 +55,10 @@ public:
     void unsubscribe(const std::string& channel);
     /// Sends a client event to a private channel it is in.
     void client_event(const std::string& channel, std::string_view padding);
+    /// Signs in as a user, who is in the user's hidden channel from then on. Only once as another; as the same again and again.
+    void sign_in(const std::string& user, const std::vector<std::string>& watchlist);
+    /// As somebody else, which is refused.
+    void sign_in_raw(const std::string& user);
     /// Sends what an echo endpoint must send back.
     void shout(const std::string& text);
     void ping();
@@ -87,6 +91,14 @@ public:
     [[nodiscard]] int close_code() const { return close_code_; }
     [[nodiscard]] int status() const { return status_; }
     [[nodiscard]] std::size_t errors() const { return errors_; }
+    /// As whom it signs in; empty if it does not.
+    [[nodiscard]] const std::string& user() const { return user_; }
+    [[nodiscard]] const std::vector<std::string>& watchlist() const { return watchlist_; }
+    /// Sign-ins that were answered with success.
+    [[nodiscard]] std::size_t sign_ins() const { return sign_ins_; }
+    /// Of those it watches, who is online as far as it was told.
+    [[nodiscard]] const std::map<std::string, bool>& knows() const { return knows_; }
+    [[nodiscard]] std::size_t watchlist_events() const { return watchlist_events_; }
     [[nodiscard]] std::size_t pongs() const { return pongs_; }
     [[nodiscard]] std::size_t pings() const { return pings_; }
     /// Echoes that are due.
@@ -110,6 +122,9 @@ private:
     void message(const std::string& text);
     void confirmed(const std::string& channel, const std::string& data);
     void protocol_event(const std::string& event, const JsonObject& object);
+    void signed_in(const std::string& user_data);
+    void watchlist_told(const std::string& data);
+    [[nodiscard]] std::string signin_text(const std::string& user) const;
     void delivered(const std::string& channel, std::string_view data, bool json);
     void depart();
 
@@ -129,6 +144,11 @@ private:
     int close_code_ = -1;  // the server's; -1 = no close frame came
     int status_ = 0;
     std::size_t errors_ = 0;
+    std::string user_;
+    std::vector<std::string> watchlist_;
+    std::size_t sign_ins_ = 0;
+    std::map<std::string, bool> knows_;
+    std::size_t watchlist_events_ = 0;
     std::size_t pongs_ = 0;
     std::size_t pings_ = 0;
     std::size_t fragment_bytes_ = 0;
@@ -157,6 +177,8 @@ public:
 
     void publish(const Event& event);
     void batch(const std::vector<Event>& events);
+    /// Has all connections of a user closed.
+    void terminate(const std::string& user);
     /// Asks for health, metrics and the like.
     void ask_figures(Seeded& dice);
     /// A request whose answer is some error.

@@ -29,6 +29,7 @@ Config SimWorld::with_app(Config config, std::size_t members_max) {
     app.subscription_count = true;
     app.max_presence_members = members_max;
     app.cache_ttl = std::chrono::hours{10};
+    app.watchlist = true;
     config.apps = {app};
     config.echo_path = "/echo";
     return config;
@@ -602,6 +603,7 @@ void SimWorld::check_nothing_left() {
         sim_check(c.channels.size() == 0 && c.home.channels().size() == 0, "closes every channel");
         sim_check(c.blocks.blocks_live() == 0, "has every block back");
         sim_check(c.holds.in_use() == 0, "holds no message");
+        sim_check(c.users.watches() == 0, "watches nobody");
         sim_check(c.sender.outflows() == 0 && c.sender.queued_messages() == 0, "has every outflow back");
         sim_check(c.gate.book().clients() == 0, "gives every place of an address back");
         sim_check(c.http.exchanges() == 0, "has every exchange back");

@@ -39,6 +39,10 @@ export function channelAuth(app, socketId, channel, channelData) {
   return `${app.key}:${hmac(app.secret, text)}`;
 }
 
+/** The authorisation of a sign-in. */
+export const signinAuth = (app, socketId, userData) =>
+  `${app.key}:${hmac(app.secret, `${socketId}::user::${userData}`)}`;
+
 export const feedAuth = (app, channel) => `${app.key}:${hmac(app.secret, `feed:${channel}`)}`;
 
 export class Api {
@@ -88,6 +92,11 @@ export class Api {
   batch(events, options = {}) {
     const body = typeof events === 'string' ? events : JSON.stringify({ batch: events });
     return this.request({ path: `/apps/${this.app.id}/batch_events`, body, ...options });
+  }
+
+  terminate(user, options = {}) {
+    const path = `/apps/${this.app.id}/users/${encodeURIComponent(user)}/terminate_connections`;
+    return this.request({ path, body: '{}', ...options });
   }
 
   /** Publishes and insists on success. */

@@ -7,7 +7,7 @@
 import PusherServer from 'pusher';
 import Pusher from 'pusher-js';
 import WebSocket from 'ws';
-import { channelAuth } from './api.mjs';
+import { channelAuth, signinAuth } from './api.mjs';
 import { within } from './deadline.mjs';
 import { Inbox } from './inbox.mjs';
 
@@ -38,7 +38,15 @@ export async function pusherJs(server, { app = server.app, key = app.key, connec
     },
     ...options,
   });
-  server.own({ close: () => pusher.disconnect() });
+  // Closed for good by the server, the library leaves a timer of 30 seconds behind that holds up the end of the process.
+  const sockets = new Set();
+  pusher.connection.bind('connected', () => sockets.add(pusher.connection.connection?.transport?.socket));
+  server.own({
+    close: () => {
+      pusher.disconnect();
+      for (const socket of sockets) if (socket?.readyState === 3) clearTimeout(socket._closeTimer);
+    },
+  });
   if (connect) await happens(pusher.connection, 'connected');
   return pusher;
 }
@@ -120,6 +128,23 @@ export class PlainPusher {
     const needsAuth = /^(private|presence)-/.test(channel);
     const auth = needsAuth ? channelAuth(this.app, this.socketId, channel, channelData) : '';
     this.send('pusher:subscribe', { channel, auth, channel_data: channelData });
+  }
+
+  /** Signs in without waiting; `user` is what stands in user_data. */
+  sendSignin(user, auth) {
+    const userData = typeof user === 'string' ? user : JSON.stringify(user);
+    this.send('pusher:signin', { auth: auth ?? signinAuth(this.app, this.socketId, userData), user_data: userData });
+  }
+  async signin(user) {
+    this.sendSignin(user);
+    return this.event('pusher:signin_success');
+  }
+  /** The next watchlist events: {online: [ids], offline: [ids]}. */
+  async watchlist(ms) {
+    const { events } = JSON.parse((await this.event('pusher_internal:watchlist_events', undefined, ms)).data);
+    const groups = { online: [], offline: [] };
+    for (const { name, user_ids: ids } of events) groups[name].push(...ids);
+    return groups;
   }
 
   /** A round trip: everything sent before was handled, everything answered before was received. */

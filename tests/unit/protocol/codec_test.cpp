@@ -245,6 +245,26 @@ TEST_CASE("an event's data arrives as the string that was published") {
     CHECK(arena.parse(wire)->member("data").text() == published);
 }
 
+TEST_CASE("a sign-in is answered with its user_data inside an object") {
+    CHECK(encoded(encode_signin_success, R"({"id":"7"})") ==
+          R"({"event":"pusher:signin_success","data":{"user_data":"{\"id\":\"7\"}"}})");
+}
+
+TEST_CASE("watchlist events group ids by state, in one string, and leave out what is empty") {
+    const std::string_view a[] = {"a", "b\""};
+    const std::string_view b[] = {"c"};
+    const std::span<const std::string_view> none;
+    CHECK(
+        encoded(encode_watchlist_events, a, b) ==
+        R"({"event":"pusher_internal:watchlist_events","data":"{\"events\":[{\"name\":\"online\",\"user_ids\":[\"a\",\"b\\\"\"]},{\"name\":\"offline\",\"user_ids\":[\"c\"]}]}"})");
+    CHECK(
+        encoded(encode_watchlist_events, b, none) ==
+        R"({"event":"pusher_internal:watchlist_events","data":"{\"events\":[{\"name\":\"online\",\"user_ids\":[\"c\"]}]}"})");
+    CHECK(
+        encoded(encode_watchlist_events, none, b) ==
+        R"({"event":"pusher_internal:watchlist_events","data":"{\"events\":[{\"name\":\"offline\",\"user_ids\":[\"c\"]}]}"})");
+}
+
 TEST_CASE("a relayed client event keeps object and string apart") {
     CHECK(encoded(encode_client_event, "client-x", "private-c", R"({ "a" : 1 })", std::nullopt) ==
           R"({"event":"client-x","channel":"private-c","data":{ "a" : 1 }})");

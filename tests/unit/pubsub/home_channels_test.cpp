@@ -16,6 +16,7 @@
 #include <catch2/generators/catch_generators_range.hpp>
 
 #include "base/format.h"
+#include "pubsub/channel_name.h"
 
 using namespace spillway;
 using namespace spillway::pubsub;
@@ -199,4 +200,23 @@ TEST_CASE("a round over the channels in small steps meets each of them once", "[
     } while (place != 0);
     CHECK(met == all);
     CHECK(HomeChannels(1).for_some(0, 10, [](const HomeChannel&) { FAIL("there is none"); }) == 0);
+}
+
+TEST_CASE("hidden channels are channels like others, and counted apart") {
+    HomeChannels channels(2);
+    const std::string name = server_to_user_channel("7");
+    const ChannelKey hidden = channel_key(0, name);
+    const ChannelKey shown = channel_key(0, "news");
+    static_cast<void>(channels.join(0, {0, 1}, &hidden, WireForm::pusher));
+    static_cast<void>(channels.join(1, {0, 1}, &hidden, WireForm::pusher));
+    static_cast<void>(channels.join(0, {1, 1}, &shown, WireForm::pusher));
+    CHECK(channels.size() == 2);
+    CHECK(channels.hidden() == 1);
+    CHECK(channels.of(1, {0, 1}).hidden);
+    CHECK_FALSE(channels.of(0, {1, 1}).hidden);
+    channels.leave(0, {0, 1}, WireForm::pusher);
+    CHECK(channels.hidden() == 1);
+    channels.leave(1, {0, 1}, WireForm::pusher);
+    CHECK(channels.hidden() == 0);
+    channels.check_invariants();
 }

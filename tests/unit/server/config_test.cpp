@@ -682,7 +682,8 @@ TEST_CASE("a refused file is named with its line and the reason", "[server][conf
               .starts_with("f:2: trusted_proxies: '10.0.0.1/8' is not a network"));
     CHECK(refusal("[app]\nid = \"1\"\n") == "f:1: apps are written as [[app]], with two brackets");
     CHECK(refusal("app = [1]\n").starts_with("f:1: apps are written"));
-    CHECK(refusal(concat(kApp, "watchlist = true\n")) == "f:5: 'watchlist' in [[app]] is not supported yet");
+    CHECK(refusal(concat(kApp, "publishes_per_second = 1\n")) ==
+          "f:5: 'publishes_per_second' in [[app]] is not supported yet");
     CHECK(refusal(concat(kApp, "max_client = 1\n")) ==
           "f:5: unknown key 'max_client' in [[app]]: did you mean 'max_clients'?");
     CHECK(refusal(concat(kApp, "enabled = \"yes\"\n")) == "f:5: enabled: 'yes' is neither true nor false");
