@@ -6,7 +6,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -175,7 +175,11 @@ export class Server {
 
   /** Writes the configuration anew, if given, and sends SIGHUP; waits until it is in force, or refused. */
   async reload(toml, result = 'taken') {
-    if (toml !== undefined) writeFileSync(this.configFile, toml);
+    if (toml !== undefined) {
+      // At once: a signal that was sent before may make the server read now, and an empty file is the development app.
+      writeFileSync(`${this.configFile}.new`, toml);
+      renameSync(`${this.configFile}.new`, this.configFile);
+    }
     const before = await this.metric('spillway_config_reloads_total', { result });
     this.signal('SIGHUP');
     await this.untilMetric('spillway_config_reloads_total', { result }, before + 1);
