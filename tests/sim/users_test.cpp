@@ -44,10 +44,10 @@ std::string user_at(SimWorld& world, std::size_t core, std::size_t n = 0) {
 }
 
 SimClient& signed_in(SimWorld& world, std::size_t core, const std::string& user,
-                     const std::vector<std::string>& watchlist = {}) {
+                     const std::vector<std::string>& watchlist = {}, const std::string& more = {}) {
     SimClient& client = world.connect(core);
     world.settle();
-    client.sign_in(user, watchlist);
+    client.sign_in(user, watchlist, more);
     world.settle();
     CHECK(client.sign_ins() == 1);
     return client;
@@ -291,6 +291,15 @@ TEST_CASE("a sign-in that the home places after a termination stays") {
     CHECK(after.open());
     CHECK(after.sign_ins() == 1);
     CHECK(after.close_code() == -1);
+    world.end();
+}
+
+TEST_CASE("the signed user_data makes a client one of high priority, where the app allows it") {
+    SimWorld world(calm(1));
+    SimClient& high = signed_in(world, 0, "high", {}, R"(,"priority":"high")");
+    SimClient& normal = signed_in(world, 0, "normal", {}, R"(,"priority":"urgent")");
+    CHECK(world.find(high.connection())->high_priority);
+    CHECK_FALSE(world.find(normal.connection())->high_priority);
     world.end();
 }
 

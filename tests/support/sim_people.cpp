@@ -268,17 +268,17 @@ void SimClient::unsubscribe(const std::string& channel) {
     say(R"({"event":"pusher:unsubscribe","data":{"channel":)" + json_string(channel) + "}}");
 }
 
-std::string SimClient::signin_text(const std::string& user) const {
+std::string SimClient::signin_text(const std::string& user, const std::string& more) const {
     std::string user_data = R"({"id":)" + json_string(user) + ",\"watchlist\":[";
     for (const std::string& watched : watchlist_)
         user_data += (&watched == &watchlist_.front() ? "" : ",") + json_string(watched);
-    user_data += "]}";
+    user_data += "]" + more + "}";
     return R"({"event":"pusher:signin","data":{"auth":"key:)" +
            crypto::hmac_sha256_hex(kSimAppSecret, {socket_id_, "::user::", user_data}) +
            "\",\"user_data\":" + json_string(user_data) + "}}";
 }
 
-void SimClient::sign_in(const std::string& user, const std::vector<std::string>& watchlist) {
+void SimClient::sign_in(const std::string& user, const std::vector<std::string>& watchlist, const std::string& more) {
     if (user_.empty()) {
         user_ = user;
         watchlist_ = watchlist;
@@ -286,10 +286,10 @@ void SimClient::sign_in(const std::string& user, const std::vector<std::string>&
         hidden.state = SimSubscription::State::asked;
         hidden.asked = 1;
     }
-    say(signin_text(user));
+    say(signin_text(user, more));
 }
 
-void SimClient::sign_in_raw(const std::string& user) { say(signin_text(user)); }
+void SimClient::sign_in_raw(const std::string& user) { say(signin_text(user, {})); }
 
 void SimClient::signed_in(const std::string& user_data) {
     sim_check(field(read_json_object(user_data), "id") == user_, "signs in only as whom one asks");

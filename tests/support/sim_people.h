@@ -56,7 +56,8 @@ public:
     /// Sends a client event to a private channel it is in.
     void client_event(const std::string& channel, std::string_view padding);
     /// Signs in as a user, who is in the user's hidden channel from then on. Only once as another; as the same again and again.
-    void sign_in(const std::string& user, const std::vector<std::string>& watchlist);
+    /// `more` stands as it is behind the other members of user_data.
+    void sign_in(const std::string& user, const std::vector<std::string>& watchlist, const std::string& more = {});
     /// As somebody else, which is refused.
     void sign_in_raw(const std::string& user);
     /// Sends what an echo endpoint must send back.
@@ -124,7 +125,7 @@ private:
     void protocol_event(const std::string& event, const JsonObject& object);
     void signed_in(const std::string& user_data);
     void watchlist_told(const std::string& data);
-    [[nodiscard]] std::string signin_text(const std::string& user) const;
+    [[nodiscard]] std::string signin_text(const std::string& user, const std::string& more) const;
     void delivered(const std::string& channel, std::string_view data, bool json);
     void depart();
 

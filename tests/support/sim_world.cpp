@@ -30,6 +30,7 @@ Config SimWorld::with_app(Config config, std::size_t members_max) {
     app.max_presence_members = members_max;
     app.cache_ttl = std::chrono::hours{10};
     app.watchlist = true;
+    app.high_priority_users = true;
     config.apps = {app};
     config.echo_path = "/echo";
     return config;

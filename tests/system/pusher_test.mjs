@@ -387,6 +387,41 @@ onCores('client events', {}, (group) => {
     assert.equal(relayed.data.length, 10_000);
   });
 
+  group('data goes out with its own bytes, white space and escapes included, and nothing of what else was sent', async (server) => {
+    const [sender, receiver] = await pair(server, 'private-x');
+    const raw = new Promise((resolve) => receiver.ws.once('message', (text) => resolve(text.toString())));
+    sender.sendText('{"event":"client-e","channel":"private-x","data": { "a" : 1.0e0, "\\u00fc":"\\/" } ,"user_id":"forged","x":1}');
+    assert.equal(await raw, '{"event":"client-e","channel":"private-x","data":{ "a" : 1.0e0, "\\u00fc":"\\/" }}');
+  });
+
+  group('on an encrypted channel: relayed as on private ones', async (server) => {
+    const [sender, receiver] = await pair(server, 'private-encrypted-x');
+    sender.send('client-e', { nonce: 'n', ciphertext: 'c' }, 'private-encrypted-x');
+    assert.deepEqual((await receiver.event('client-e')).data, { nonce: 'n', ciphertext: 'c' });
+  });
+
+  group('a name longer than max_event_name: 4301, nothing relayed', async (server) => {
+    const [sender, receiver] = await pair(server, 'private-x');
+    sender.send(`client-${'e'.repeat(194)}`, 1, 'private-x');
+    await sender.error(4301);
+    sender.send(`client-${'e'.repeat(193)}`, 2, 'private-x');
+    assert.equal((await receiver.inbox.take('event')).data, 2);
+  });
+
+  group('what is refused is counted, by a rule or by the rate', async (server) => {
+    const counted = (reason) => server.metric('spillway_refused_total', { reason });
+    const [rule, rate] = [await counted('client_event'), await counted('client_event_rate')];
+    const [sender] = await pair(server, 'private-x');
+    sender.send('client-e', 1, 'public');
+    sender.send('client-e', 1, 'private-elsewhere');
+    for (let i = 0; i < 40; i++) sender.send('client-e', i, 'private-x');
+    await sender.roundTrip();
+    const errors = sender.inbox.items.filter((m) => m.event === 'pusher:error');
+    assert.equal(await counted('client_event') - rule, 2);
+    assert.equal(await counted('client_event_rate') - rate, errors.length - 2);
+    assert.ok(errors.length >= 2 + 25, `${errors.length} errors`);
+  });
+
   group('an event that does not begin with client- is not relayed', async (server) => {
     const [sender, receiver] = await pair(server, 'private-x');
     sender.send('made-up', 1, 'private-x');
