@@ -33,7 +33,7 @@ inline constexpr std::size_t kCloseReasons = 14;
 /// Why one delivery (one message to one subscriber) did not happen.
 enum class DropReason : std::uint8_t {
     queue_threshold,  // the client's queue was over the threshold of the message's priority
-    queue_full,       // at 100 %: the client is closed for it as well
+    queue_full,       // at 100 %, or at 80 % with `disconnect`: the client is closed for it as well
     displaced,        // drop-oldest made room for a newer one
     conflated,        // replaced by a newer message of the same channel and event
     memory,           // global budget

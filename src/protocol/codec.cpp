@@ -207,4 +207,11 @@ void encode_client_event(std::string& out, std::string_view event, std::string_v
     out += '}';
 }
 
+void encode_gap(std::string& out, std::string_view channel, std::uint64_t count) {
+    append_member(out, R"({"event":"spillway:gap","channel":)", channel);
+    out += R"(,"data":"{\"count\":)";
+    base::append_number(out, count);
+    out += R"(}"})";
+}
+
 }  // namespace spillway::protocol

@@ -81,4 +81,7 @@ void encode_channel_event(std::string& out, std::string_view event, std::string_
 void encode_client_event(std::string& out, std::string_view event, std::string_view channel, std::string_view data_json,
                          std::optional<std::string_view> user_id = std::nullopt);
 
+/// `count` messages of the channel were lost to this client before the one that comes next.
+void encode_gap(std::string& out, std::string_view channel, std::uint64_t count);
+
 }  // namespace spillway::protocol

@@ -43,6 +43,15 @@ ChannelTraits classify(std::string_view name) {
     return traits;
 }
 
+ChannelKind kind_of(std::string_view name) {
+    const ChannelTraits traits = classify(name);
+    if (traits.server_to_user) return ChannelKind::user;
+    if (traits.cache) return ChannelKind::cache;
+    if (traits.presence) return ChannelKind::presence;
+    if (traits.encrypted) return ChannelKind::encrypted;
+    return traits.private_ ? ChannelKind::private_ : ChannelKind::public_;
+}
+
 bool is_valid_channel_name(std::string_view name, std::size_t length_max) {
     return !name.empty() && name.size() <= length_max &&
            std::ranges::all_of(name, [](char c) { return kNameByte[static_cast<unsigned char>(c)]; });

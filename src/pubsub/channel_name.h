@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include <spillway/channel_kind.h>
 #include <spillway/limits.h>
 
 namespace spillway::pubsub {
@@ -29,6 +30,9 @@ struct ChannelTraits {
 
 /// Traits by prefix alone; the name need not be valid.
 [[nodiscard]] ChannelTraits classify(std::string_view name);
+
+/// The one kind that a channel is counted under.
+[[nodiscard]] ChannelKind kind_of(std::string_view name);
 
 /// 1 to `length_max` characters of `A-Z a-z 0-9 _ - = @ , . ;`. Names that begin with # are never valid here: ask
 /// server_to_user_id for them.

@@ -31,6 +31,7 @@ HomeChannel& HomeChannels::open(CoreId core, LocalChannelId local, const Channel
             fresh->key = {name->hash, name->app, fresh->name};
             fresh->hidden = is_hidden_channel(name->name);
             hidden_ += fresh->hidden ? 1 : 0;
+            fresh->kind = kind_of(fresh->name);
             const ChannelKey key = fresh->key;
             it = by_key_.emplace(key, std::move(fresh)).first;
         }

@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include <spillway/channel_kind.h>
 #include <spillway/ids.h>
 #include <spillway/message.h>
 
@@ -52,6 +53,7 @@ struct ChannelState {
 struct HomeChannel {
     std::string name;
     ChannelKey key;
+    ChannelKind kind = ChannelKind::public_;
     std::uint64_t seq = 0;  // of the last message sequenced
     std::vector<Share> shares;
     std::unique_ptr<ChannelState> state;  // null for most

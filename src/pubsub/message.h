@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include <spillway/channel_kind.h>
 #include <spillway/errors.h>
 #include <spillway/message.h>
 
@@ -25,7 +26,9 @@ struct Message : Block {
     std::uint64_t event_hash = 0;     // names the event for conflation; 0 = it is never conflated
     base::Instant sequenced_at{};
     Priority priority = Priority::normal;
-    bool pusher_only = false;                    // an event of the protocol: feeds on its channel do not get it
+    bool pusher_only = false;  // an event of the protocol: feeds on its channel do not get it
+    ChannelKind kind = ChannelKind::public_;
+    bool notice = false;  // tells one client of a gap before seq + 1 of a channel; no delivery itself
     std::uint32_t frame_at[kWireForms] = {};     // offset behind the Message
     std::uint32_t frame_bytes[kWireForms] = {};  // 0 = this form was not in use when it was sequenced
 

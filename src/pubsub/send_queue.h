@@ -36,6 +36,9 @@ struct QueueLimits {
 struct QueueEntry {
     Held* held = nullptr;
     LocalChannelId channel;  // none: an answer to this client alone
+
+    /// A message of a channel on its way to this subscriber: it may be dropped, and what becomes of it is counted.
+    [[nodiscard]] bool is_delivery() const { return !channel.is_none() && !held->message->notice; }
 };
 
 /// Thousandths of messages or bytes (whichever is fuller) from which a message of this priority no longer enters. For a
@@ -49,11 +52,14 @@ struct QueueEntry {
 enum class Admission : std::uint8_t {
     queued,
     dropped,  // this message; the caller counts it as queue_threshold
-    close,    // an urgent message found it full, or the policy is disconnect and a normal message would not enter
+    close,  // an urgent message found it full, or the policy is disconnect and the queue is at the threshold of normal
 };
 
 class SendQueue {
 public:
+    /// Of messages under way to a client that has left their channel.
+    static constexpr LocalChannelId kLeft{0xFFFF'FFFF, 0xFFFF'FFFF};
+
     struct Offer {
         QueueEntry entry;
         WireForm form = WireForm::pusher;
@@ -72,6 +78,7 @@ public:
     template <class LetGo>
     Admission push(const Offer& offer, const QueueLimits& limits, LetGo&& let_go) {
         const Priority priority = offer.entry.held->message->priority;
+        if (offer.policy == OverflowPolicy::conflate) keep_tags();
         if (offer.may_conflate && offer.policy == OverflowPolicy::conflate) {
             if (const auto older = find_same_event(offer.entry);
                 older != kNone && enters_without(older, offer, limits)) {
@@ -97,6 +104,12 @@ public:
     /// The rest of a message whose first `taken` bytes are on the wire already: goes before everything else. Nothing may
     /// be in flight or partly sent.
     void push_partial(const QueueEntry& entry, WireForm form, std::size_t taken);
+
+    /// Puts an entry before entry `index`, whatever the limits. Nothing may be in flight, `index` not before a partly sent head.
+    void insert(std::size_t index, const QueueEntry& entry, WireForm form);
+
+    /// Takes an entry out, with its reference. It may be neither in flight nor partly sent.
+    [[nodiscard]] QueueEntry take_out(std::size_t index, WireForm form);
 
     [[nodiscard]] bool empty() const { return count_ == 0; }
     [[nodiscard]] std::size_t size() const { return count_; }
@@ -128,17 +141,20 @@ public:
         }
     }
 
-    /// Removes what is queued of a channel, the partly sent message and those in flight excepted.
+    /// Removes what is queued of a channel, the partly sent message and those in flight excepted; these are no longer that
+    /// channel's but kLeft's, so that they are told apart from what comes if the client joins again.
     template <class LetGo>
     void purge(LocalChannelId channel, WireForm form, LetGo&& let_go) {
         std::size_t keep = fixed_prefix();
+        for (std::size_t i = 0; i < keep; ++i)
+            if (at(i).channel == channel) put(i, {at(i).held, kLeft});
         for (std::size_t i = keep; i < count_; ++i) {
             const QueueEntry entry = at(i);
             if (entry.channel == channel) {
                 count_out(entry, entry.held->message->frame(form).size());
                 let_go(entry);
             } else {
-                ring_[(head_ + keep++) & mask()] = entry;
+                move_entry(keep++, i);
             }
         }
         count_ = keep;
@@ -165,7 +181,10 @@ public:
 
     /// Gives memory beyond a small ring back (called when the queue is empty).
     void shrink();
-    [[nodiscard]] std::size_t memory_bytes() const { return ring_.capacity() * sizeof(QueueEntry); }
+    /// Of the ring itself, not of the messages it refers to.
+    [[nodiscard]] std::size_t memory_bytes() const {
+        return ring_.capacity() * sizeof(QueueEntry) + tags_.capacity() * sizeof(std::uint32_t);
+    }
     void check_invariants(WireForm form) const;
 
 private:
@@ -177,17 +196,22 @@ private:
         return in_flight_ != 0 ? in_flight_ : (head_taken_ != 0 ? std::size_t{1} : std::size_t{0});
     }
     void make_room();
+    void keep_tags();
+    void put(std::size_t index, const QueueEntry& entry);
+    void move_entry(std::size_t to, std::size_t from) {
+        ring_[(head_ + to) & mask()] = ring_[(head_ + from) & mask()];
+        if (!tags_.empty()) tags_[(head_ + to) & mask()] = tags_[(head_ + from) & mask()];
+    }
     void append(const QueueEntry& entry, WireForm form);
     void count_in(const QueueEntry& entry, std::uint64_t bytes) {
         bytes_ += bytes;
-        if (!entry.channel.is_none()) ++droppable_[static_cast<std::size_t>(entry.held->message->priority)];
+        if (entry.is_delivery()) ++droppable_[static_cast<std::size_t>(entry.held->message->priority)];
     }
     void count_out(const QueueEntry& entry, std::uint64_t bytes) {
         bytes_ -= bytes;
-        if (!entry.channel.is_none()) --droppable_[static_cast<std::size_t>(entry.held->message->priority)];
+        if (entry.is_delivery()) --droppable_[static_cast<std::size_t>(entry.held->message->priority)];
     }
     void pop_front(const QueueEntry& entry, std::uint64_t bytes);
-    [[nodiscard]] QueueEntry take_out(std::size_t index, WireForm form);
     [[nodiscard]] std::size_t find_same_event(const QueueEntry& entry) const;
     [[nodiscard]] static bool is_over(Priority priority, bool high_client, const QueueLimits& limits, std::size_t count,
                                       std::uint64_t bytes);
@@ -221,11 +245,10 @@ private:
             std::size_t keep = fixed_prefix();
             for (std::size_t i = keep; i < end; ++i) {
                 const QueueEntry entry = at(i);
-                const bool goes = !entry.channel.is_none() &&
-                                  entry.held->message->priority == static_cast<Priority>(p) &&
+                const bool goes = entry.is_delivery() && entry.held->message->priority == static_cast<Priority>(p) &&
                                   !enters(offer, limits, count_, bytes_, freed);
                 if (!goes) {
-                    ring_[(head_ + keep++) & mask()] = entry;
+                    move_entry(keep++, i);
                     continue;
                 }
                 const std::uint64_t bytes = entry.held->message->frame(offer.form).size();
@@ -238,6 +261,9 @@ private:
     }
 
     std::vector<QueueEntry> ring_;
+    /// Of conflating queues only: beside each entry some bits of its channel and event, so that looking for a pair is a walk
+    /// over consecutive words and not over messages all over memory.
+    std::vector<std::uint32_t> tags_;
     std::size_t head_ = 0;
     std::size_t count_ = 0;
     std::size_t head_taken_ = 0;

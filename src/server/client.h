@@ -101,6 +101,7 @@ struct alignas(64) Client {
     bool close_when_flushed = false;
     bool has_app = false;            // counted in the app's quota
     bool input_over = false;         // the peer will send nothing more
+    bool gaps = false;               // asked to be told what it misses
     bool doomed = false;             // on the list of slots to be freed at the end of the turn
     SubscriptionList subscriptions;  // 24 bytes
 

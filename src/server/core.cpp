@@ -44,6 +44,7 @@ Core::Core(const CoreSetup& setup)
       timers(base::TimerWheel::kTickDefault, base::TimerWheel::kBucketsDefault, now),
       sender(*this),
       fanout(*this),
+      gaps(*this),
       membership(*this),
       notices(*this, setup.notices),
       users(*this),

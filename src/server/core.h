@@ -29,6 +29,7 @@
 #include "server/dashboard.h"
 #include "server/drain.h"
 #include "server/fanout.h"
+#include "server/gaps.h"
 #include "server/gate.h"
 #include "server/health_watch.h"
 #include "server/home.h"
@@ -118,6 +119,7 @@ public:
     // The parts, each a role of the core.
     Sender sender;              // bytes of clients to the ring
     Fanout fanout;              // broadcasts to local subscribers
+    Gaps gaps;                  // what clients missed, for those who ask
     Membership membership;      // clients in channels, local side
     Notices notices;            // what webhooks are made of
     Users users;                // who is signed in as whom, and who watches whom

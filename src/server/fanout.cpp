@@ -30,7 +30,7 @@ void Fanout::gather(const Broadcast& broadcast) {
     const std::uint32_t here = channel == nullptr ? 0 : channel->live;
     // Who left since the home counted. The home runs behind this core, never ahead of it.
     SPILLWAY_ASSERT(broadcast.expected >= here);
-    core_.stats.count_drop(DropReason::unsubscribed, message->priority, broadcast.expected - here);
+    core_.stats.count_drop(DropReason::unsubscribed, *message, broadcast.expected - here);
     if (here == 0) {
         core_.blocks.release(message);
         return;
@@ -97,7 +97,7 @@ bool Fanout::serve(Channel& channel, const pubsub::Subscriber& subscriber) {
         subscriber.first_seq <= pass.messages.front()->message->seq && !(pass.excludes && excludes(channel, client));
     // With other channels hot in this turn, what they have for the same client goes out as one send at its end.
     const bool shared = busy() && client.subscriptions.size() > 1;
-    if (whole && !shared && core_.sender.ready(client)) {
+    if (whole && !shared && !client.gaps && core_.sender.ready(client)) {
         core_.sender.add_direct(client, channel, pubsub::LocalChannels::pass_bytes(channel, wire_form(client.kind)));
         return true;
     }
@@ -117,10 +117,11 @@ void Fanout::offer_each(Channel& channel, const pubsub::Subscriber& subscriber, 
         if (message.seq < subscriber.first_seq) continue;
         if (is_not_for(message, client)) {
             core_.stats.excluded.add();
+            if (client.gaps) core_.gaps.excluded(client, id, message.seq);
         } else if (client.state == ClientState::open) {
             core_.sender.offer(client, id, held);
         } else {
-            core_.stats.count_drop(DropReason::client_closed, message.priority);
+            core_.stats.count_drop(DropReason::client_closed, message);
         }
     }
 }

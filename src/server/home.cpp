@@ -144,18 +144,15 @@ void Home::note_gone(const pubsub::HomeChannel& channel, const std::string& id) 
 }
 
 void Home::announce(pubsub::HomeChannel& channel, Priority priority, std::uint64_t event_hash) {
-    const auto pushers = [](const pubsub::Share& s) { return s.count[static_cast<std::size_t>(WireForm::pusher)]; };
-    const auto cores = static_cast<std::uint32_t>(
-        std::ranges::count_if(channel.shares, [&](const pubsub::Share& s) { return pushers(s) != 0; }));
-    if (cores == 0) return;
+    if (!channel.has(WireForm::pusher)) return;
     pubsub::Message* message = make_message(WireForm::pusher, scratch_);
     message->seq = ++channel.seq;
     message->priority = priority;
     message->event_hash = event_hash;
     message->pusher_only = true;
-    pubsub::BlockPool::retain(message, cores - 1);
+    // To cores with feeds alone, too: whoever asks to be told of gaps there must see that this number was not for it.
+    pubsub::BlockPool::retain(message, static_cast<std::uint32_t>(channel.shares.size() - 1));
     for (const pubsub::Share& share : channel.shares) {
-        if (pushers(share) == 0) continue;
         core_.stats.broadcast_sent.add(share.total());
         core_.port.send(share.core, Broadcast{message, share.local, share.total()});
     }
@@ -300,6 +297,7 @@ pubsub::Message* Home::encode(pubsub::HomeChannel& channel, PublishBody& body, s
     message->exclude_nonce = body.exclude_nonce;
     message->event_hash = pubsub::event_hash(body.text(body.event));
     message->priority = body.priority;
+    message->kind = channel.kind;
     message->sequenced_at = core_.clock.now();
     return message;
 }

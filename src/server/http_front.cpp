@@ -23,6 +23,9 @@ constexpr http::Header kRetryAfter[] = {{"Retry-After", "1"}};
 
 void end_with_reply(Client& client) { HttpFront::reply(client).keep_alive = false; }
 
+/// Wants to be told in-band what it misses.
+bool asks_for_gaps(const http::Target& target) { return target.parameter("gaps") == "1"; }
+
 bool is_get(const http::Request& request) { return request.method == "GET" || request.method == "HEAD"; }
 
 }  // namespace
@@ -320,6 +323,7 @@ void HttpFront::upgrade_pusher(Client& client, const http::Request& request, std
     const auto app = core_.apps.by_key(key);
     if (app && !origin_passes(client, request, *app)) return;
     if (!enter(client, ClientKind::pusher)) return;
+    client.gaps = asks_for_gaps(client.http->target);
     core_.pusher.opened(client, app, key, client.http->target);
 }
 
@@ -366,6 +370,7 @@ void HttpFront::upgrade_feed(Client& client, const http::Request& request, std::
     }
     client.app = *app;
     client.has_app = true;
+    client.gaps = asks_for_gaps(target);
     client.awaiting = true;  // 101 follows when the channel has it
     static_cast<void>(core_.membership.subscribe(client, pubsub::channel_key(*app, channel)));
 }

@@ -361,6 +361,7 @@ void Lifecycle::leave_service(Client& client, const Closing& closing) {
     client.stale = false;
     core_.membership.leave_all(client);
     core_.users.left(client);
+    if (client.gaps) core_.gaps.forget(client);
     if (client.has_app) core_.quotas.per_app[client.app].leave();
     leave_seat(client);
     core_.gate.leave(client);

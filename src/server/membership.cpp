@@ -72,12 +72,13 @@ void Membership::leave(Client& client, std::uint32_t place, DropReason reason) {
         if (moved.index != Subscription::kPending)
             core_.channels.get(moved.channel)->subscribers[moved.index].back = place;
     }
+    if (client.gaps) core_.gaps.left(client, subscription.channel);
     core_.port.send(channel.home, Leave{subscription.channel, wire_form(client.kind), client.id});
     --channel.at_home;
     if (subscription.index != Subscription::kPending) {
         if (!channel.hidden) core_.stats.subscriptions.subtract();
         pubsub::LocalChannels::for_each_owed(channel, subscription.index, [&](const pubsub::Held* held) {
-            core_.stats.count_drop(reason, held->message->priority);
+            core_.stats.count_drop(reason, *held->message);
         });
         core_.channels.remove(channel, subscription.index,
                               [&](std::uint32_t slot, std::uint32_t back, std::uint32_t index) {
@@ -124,6 +125,7 @@ void Membership::joined(const Joined& answer) {
     if (client->state != ClientState::open) return;  // its queue was full: it has left already
     const std::uint32_t index = core_.channels.add(*channel, client->slot(), place, answer.first_seq);
     client->subscriptions[place].index = index;
+    if (client->gaps) core_.gaps.joined(*client, answer.local, answer.first_seq);
     if (!channel->hidden) core_.stats.subscriptions.add();
 }
 

@@ -138,6 +138,11 @@ void families(std::string& out, const std::vector<const Stats*>& cores) {
                    to_string(static_cast<Priority>(p)), "\"} ",
                    sum(cores, [&](const Stats& s) { return s.dropped[r][p].value(); }), "\n");
 
+    head(out, "dropped_by_channel_kind_total", "The same deliveries by the kind of their channel.", "counter");
+    for (std::size_t k = 0; k < kChannelKinds; ++k)
+        append(out, "spillway_dropped_by_channel_kind_total{kind=\"", to_string(static_cast<ChannelKind>(k)), "\"} ",
+               sum(cores, [k](const Stats& s) { return s.dropped_by_kind[k].value(); }), "\n");
+
     head(out, "client_closes_total", "Ends of connections, by close code and cause.", "counter");
     for (std::size_t c = 0; c < kCloseCodes.size(); ++c)
         for (std::size_t r = 0; r < kCloseReasons; ++r) {
@@ -270,6 +275,10 @@ std::string Ops::stats_json(base::Instant now, const HealthWatch& watch) const {
                    "\":", sum(cores_, [&](const Stats& s) { return s.dropped[r][p].value(); }));
         out += '}';
     }
+    append(out, R"(},"dropped_by_channel_kind":{)");
+    for (std::size_t k = 0; k < kChannelKinds; ++k)
+        append(out, k == 0 ? "\"" : ",\"", to_string(static_cast<ChannelKind>(k)),
+               "\":", sum(cores_, [k](const Stats& s) { return s.dropped_by_kind[k].value(); }));
     const base::HistogramSum broadcast = merged(cores_, &Stats::broadcast);
     append(out, R"(},"memory_bytes":{"frames":)", sum_gauge(cores_, &Stats::block_bytes), R"(,"clients":)",
            sum_gauge(cores_, &Stats::client_bytes), R"(,"cache":)", sum_gauge(cores_, &Stats::cache_bytes),

@@ -43,6 +43,7 @@ void Sender::add_direct(Client& client, pubsub::LocalChannel& channel, std::span
 
 void Sender::add_flush(Client& client) {
     SPILLWAY_DEBUG_ASSERT(client.out != nullptr && !client.sending && client.batch != batch_ && !settling_);
+    if (client.gaps) core_.gaps.put_notices(client);
     const std::size_t first = parts_.size();
     parts_.resize(first + kGatherMax);
     std::size_t bytes = 0;
@@ -132,7 +133,7 @@ void Sender::keep_rest_of_pass(Client& client, pubsub::LocalChannel& channel, st
         } else if (client.state == ClientState::open) {
             offer(client, id, held, true);
         } else {
-            core_.stats.count_drop(DropReason::client_closed, held->message->priority);
+            core_.stats.count_drop(DropReason::client_closed, *held->message);
         }
     }
 }
@@ -140,7 +141,7 @@ void Sender::keep_rest_of_pass(Client& client, pubsub::LocalChannel& channel, st
 void Sender::lose_pass(Client& client, pubsub::LocalChannel& channel) {
     static_cast<void>(client);
     for (const pubsub::Held* held : channel.pass.messages)
-        core_.stats.count_drop(DropReason::client_closed, held->message->priority);
+        core_.stats.count_drop(DropReason::client_closed, *held->message);
 }
 
 void Sender::settle_flush(Item& item) {
@@ -168,7 +169,8 @@ void Sender::settle_outflow(Client& client, std::size_t taken) {
     core_.stats.bytes_sent.add(taken);
     std::uint64_t delivered = 0;
     client.out->settle(taken, wire_form(client.kind), [&](const pubsub::QueueEntry& entry) {
-        if (!entry.channel.is_none()) ++delivered;
+        if (entry.is_delivery()) ++delivered;
+        if (client.gaps && !entry.channel.is_none()) core_.gaps.passed(client, entry);
         --queued_messages_;
         queued_bytes_ -= entry.held->message->frame(wire_form(client.kind)).size();
         core_.holds.release(entry.held);
@@ -200,7 +202,10 @@ void Sender::give_back(Client& client) {
 
 void Sender::let_go(const Client& client, const pubsub::QueueEntry& entry, DropReason reason) {
     queued_bytes_ -= entry.held->message->frame(wire_form(client.kind)).size();
-    if (!entry.channel.is_none()) core_.stats.count_drop(reason, entry.held->message->priority);
+    if (entry.is_delivery()) core_.stats.count_drop(reason, *entry.held->message);
+    // What a channel tells of itself is told anew with the next change, and is no message missed.
+    if (client.gaps && entry.held->message->pusher_only)
+        core_.gaps.withdrawn(client, entry.channel, entry.held->message->seq);
     --queued_messages_;
     core_.holds.release(entry.held);
 }
@@ -215,7 +220,7 @@ void Sender::offer(Client& client, LocalChannelId channel, pubsub::Held* held, b
         client.out->queue.over_threshold(priority, client.high_priority, limits)) {
         flush_now(client);
         if (client.state != ClientState::open) {
-            if (!channel.is_none()) core_.stats.count_drop(DropReason::client_closed, priority);
+            if (!channel.is_none()) core_.stats.count_drop(DropReason::client_closed, *held->message);
             return;
         }
     }
@@ -228,14 +233,31 @@ void Sender::offer(Client& client, LocalChannelId channel, pubsub::Held* held, b
             pubsub::Holds::retain(held);
             ++queued_messages_;
             queued_bytes_ += held->message->frame(wire_form(client.kind)).size();
+            if (client.gaps && !channel.is_none()) core_.gaps.queued(client, channel, held->message->seq);
             if (!behind) mark_dirty(client);
             break;
-        case pubsub::Admission::dropped: core_.stats.count_drop(DropReason::queue_threshold, priority); break;
+        case pubsub::Admission::dropped:
+            core_.stats.count_drop(DropReason::queue_threshold, *held->message);
+            if (client.gaps && held->message->pusher_only) core_.gaps.excluded(client, channel, held->message->seq);
+            break;
         case pubsub::Admission::close:
-            if (!channel.is_none()) core_.stats.count_drop(DropReason::queue_full, priority);
+            if (!channel.is_none()) core_.stats.count_drop(DropReason::queue_full, *held->message);
             core_.life.close(client, {4100, CloseReason::queue_full, "Client too slow: its queue is full"});
             break;
     }
+}
+
+void Sender::insert(Client& client, std::size_t index, const pubsub::QueueEntry& entry) {
+    const WireForm form = wire_form(client.kind);
+    client.out->queue.insert(index, entry, form);
+    ++queued_messages_;
+    queued_bytes_ += entry.held->message->frame(form).size();
+}
+
+void Sender::take_out(Client& client, std::size_t index) {
+    const pubsub::QueueEntry entry = client.out->queue.take_out(index, wire_form(client.kind));
+    SPILLWAY_ASSERT(!entry.is_delivery());
+    let_go(client, entry, DropReason::unsubscribed);
 }
 
 void Sender::answer(Client& client, std::string_view frame) {
@@ -330,6 +352,7 @@ void Sender::flush_dirty() {
 
 void Sender::start_waiting(Client& client) {
     if (client.sending || client.out == nullptr || client.out->empty()) return;
+    if (client.gaps) core_.gaps.put_notices(client);
     Outflow& out = *client.out;
     std::size_t bytes = 0;
     out.message = {};

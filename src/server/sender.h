@@ -52,6 +52,10 @@ public:
     /// Queues a channel's message for a client, by the rules of its queue; flushed at the end of the turn. `behind`: the client
     /// could not take what came before (it is settled right now), so nothing is flushed to make room.
     void offer(Client& client, LocalChannelId channel, pubsub::Held* held, bool behind = false);
+    /// Puts an entry before the one at `index` of the client's queue, whatever its limits; takes the caller's reference.
+    void insert(Client& client, std::size_t index, const pubsub::QueueEntry& entry);
+    /// Takes an entry that is no delivery out again.
+    void take_out(Client& client, std::size_t index);
     /// An answer to this client alone, in line with its messages: counts as urgent. `frame` is whole frames.
     void answer(Client& client, std::string_view frame);
     /// The same, made by another core: takes over one count of `message`.

@@ -12,6 +12,7 @@
 #include <spillway/errors.h>
 
 #include "base/counter.h"
+#include "pubsub/message.h"
 #include "server/client.h"
 
 namespace spillway::server {
@@ -74,6 +75,7 @@ struct alignas(64) Stats {
     base::Counter published;  // publications sequenced here
     base::Counter deliveries;
     std::array<std::array<base::Counter, kPriorities>, kDropReasons> dropped;
+    std::array<base::Counter, kChannelKinds> dropped_by_kind;
     base::Counter excluded;  // deliveries that were not for the subscriber: the publisher excluded it, or it feeds
     base::Counter broadcast_sent;   // deliveries expected of broadcasts that were sent into the mesh
     base::Counter broadcast_taken;  // the same, of broadcasts that arrived
@@ -118,8 +120,10 @@ struct alignas(64) Stats {
         while (i + 1 < kStatuses.size() && kStatuses[i] != status) ++i;
         http[static_cast<std::size_t>(endpoint)][i].add();
     }
-    void count_drop(DropReason reason, Priority priority, std::uint64_t n = 1) {
-        dropped[static_cast<std::size_t>(reason)][static_cast<std::size_t>(priority)].add(n);
+    /// `n` deliveries of this message that did not happen: in both families, so that their sums are equal.
+    void count_drop(DropReason reason, const pubsub::Message& message, std::uint64_t n = 1) {
+        dropped[static_cast<std::size_t>(reason)][static_cast<std::size_t>(message.priority)].add(n);
+        dropped_by_kind[static_cast<std::size_t>(message.kind)].add(n);
     }
     void count_refusal(Refusal reason) { refused[static_cast<std::size_t>(reason)].add(); }
 };

@@ -113,7 +113,9 @@ public:
     /// It left before it was confirmed at least once: some joins may have been answered by silence.
     bool hasty = false;
     std::size_t deliveries = 0;
-    std::size_t asked = 0;  // subscribes sent
+    std::size_t told = 0;       // messages that the server said it lost, since the last that arrived
+    bool told_exactly = false;  // is it in the channel, and was that confirmed?
+    std::size_t asked = 0;      // subscribes sent
     /// Every join that was asked for has been placed by the home.
     [[nodiscard]] bool placed() const { return joins_.size() == asked; }
 

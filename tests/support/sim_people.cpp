@@ -44,10 +44,16 @@ std::set<std::string> read_ids(const std::string& array) {
 // ---- clients
 
 SimClient::SimClient(SimScene& scene, std::uint64_t id, Kind kind, std::shared_ptr<FakeConnection> connection,
-                     std::string feed_channel)
-    : scene_(scene), id_(id), kind_(kind), connection_(std::move(connection)), feed_channel_(std::move(feed_channel)) {
+                     std::string feed_channel, bool asks_gaps)
+    : scene_(scene),
+      id_(id),
+      kind_(kind),
+      asks_gaps_(asks_gaps),
+      connection_(std::move(connection)),
+      feed_channel_(std::move(feed_channel)) {
     if (kind == Kind::pusher) {
-        out_ = upgrade_request("/app/key?protocol=7&client=sim&version=1.0");
+        out_ =
+            upgrade_request(std::string("/app/key?protocol=7&client=sim&version=1.0") + (asks_gaps ? "&gaps=1" : ""));
         return;
     }
     if (kind == Kind::echo) {
@@ -57,6 +63,7 @@ SimClient::SimClient(SimScene& scene, std::uint64_t id, Kind kind, std::shared_p
     std::string target = "/feed/" + feed_channel_ + "?key=key";
     if (feed_channel_.starts_with("private-"))
         target += "&auth=key:" + crypto::hmac_sha256_hex(kSimAppSecret, {"feed:", feed_channel_});
+    if (asks_gaps) target += "&gaps=1";
     out_ = upgrade_request(target);
     channels_[feed_channel_].state = SimSubscription::State::asked;
     channels_[feed_channel_].asked = 1;
@@ -106,6 +113,7 @@ void SimClient::understand_http() {
         channels_[feed_channel_].state = SimSubscription::State::in;
         // A feed is not told that there is none.
         channels_[feed_channel_].confirmed(is_cache(feed_channel_) && channels_[feed_channel_].found_kept());
+        channels_[feed_channel_].told_exactly = true;
     }
     frames_.feed(http_.take_rest());
 }
@@ -135,7 +143,10 @@ void SimClient::understand(const ServerFrame& frame) {
                 echoes_.pop_front();
                 break;
             }
-            if (kind_ == Kind::feed) {
+            if (frame.payload.starts_with(R"({"event":"spillway:gap")")) {
+                const JsonObject notice = read_json_object(frame.payload);
+                gap(field(notice, "channel"), std::stoul(field(read_json_object(field(notice, "data")), "count")));
+            } else if (kind_ == Kind::feed) {
                 delivered(feed_channel_, frame.payload, frame.payload.starts_with('"'));
             } else {
                 message(frame.payload);
@@ -189,6 +200,8 @@ void SimClient::confirmed(const std::string& channel, const std::string& data) {
               "confirms only what was asked for");
     if (subscription.state == SimSubscription::State::asked) subscription.state = SimSubscription::State::in;
     subscription.confirmed(is_cache(channel));
+    subscription.told = 0;
+    subscription.told_exactly = !subscription.hasty;
     if (!is_presence(channel)) return;
     const JsonObject presence = read_json_object(field(read_json_object(data), "presence"));
     std::set<std::string> ids = read_ids(field(presence, "ids"));
@@ -216,6 +229,15 @@ void SimClient::protocol_event(const std::string& event, const JsonObject& objec
     }
 }
 
+void SimClient::gap(const std::string& channel, std::size_t count) {
+    sim_check(asks_gaps_, "tells of gaps only those who asked");
+    sim_check(count != 0, "tells of no gap where there is none");
+    SimSubscription& subscription = channels_[channel];
+    sim_check(subscription.confirmations() != 0, "tells of gaps only in channels that one has been in");
+    subscription.told += count;
+    scene_.told += count;
+}
+
 void SimClient::delivered(const std::string& channel, std::string_view data, bool json) {
     const std::uint64_t number = SimModel::number_in(data);
     if (channels_[channel].expects_kept()) {
@@ -226,7 +248,14 @@ void SimClient::delivered(const std::string& channel, std::string_view data, boo
     }
     const Publication& publication = scene_.model.at(number);
     sim_check(json ? data == json_string(publication.data) : data == publication.data, "delivers data byte for byte");
-    scene_.gaps += channels_[channel].received(scene_.model, channel, id_, number);
+    SimSubscription& subscription = channels_[channel];
+    const std::size_t missing = subscription.received(scene_.model, channel, id_, number);
+    scene_.gaps += missing;
+    if (asks_gaps_ && subscription.told_exactly)
+        sim_check(
+            subscription.told == missing,
+            "tells whoever asked of exactly the messages lost, where they are missing: " + std::to_string(missing));
+    subscription.told = 0;
     ++scene_.deliveries;
     numbers_.push_back(number);
 }
@@ -265,6 +294,7 @@ void SimClient::unsubscribe(const std::string& channel) {
     SimSubscription& subscription = channels_[channel];
     if (subscription.state == SimSubscription::State::asked) subscription.hasty = true;
     subscription.state = SimSubscription::State::leaving;
+    subscription.told_exactly = false;  // what is lost of that which is under way is not told
     say(R"({"event":"pusher:unsubscribe","data":{"channel":)" + json_string(channel) + "}}");
 }
 

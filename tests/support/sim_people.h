@@ -27,6 +27,7 @@ struct SimScene {
     SimModel model;
     std::size_t gaps = 0;        // messages that receivers found missing
     std::size_t deliveries = 0;  // messages that receivers got
+    std::size_t told = 0;        // messages that receivers were told they miss
     std::int64_t unix_seconds = 0;
     bool calm = false;  // nothing goes wrong: errors and closes by the server are failures
 };
@@ -40,7 +41,7 @@ public:
     enum class Kind : std::uint8_t { pusher, feed, echo };
 
     SimClient(SimScene& scene, std::uint64_t id, Kind kind, std::shared_ptr<FakeConnection> connection,
-              std::string feed_channel = {});
+              std::string feed_channel = {}, bool asks_gaps = false);
 
     // What it can be told.
 
@@ -127,11 +128,13 @@ private:
     void watchlist_told(const std::string& data);
     [[nodiscard]] std::string signin_text(const std::string& user, const std::string& more) const;
     void delivered(const std::string& channel, std::string_view data, bool json);
+    void gap(const std::string& channel, std::size_t count);
     void depart();
 
     SimScene& scene_;
     std::uint64_t id_;
     Kind kind_;
+    bool asks_gaps_;
     std::shared_ptr<FakeConnection> connection_;
     std::string feed_channel_;
     std::string out_;

@@ -214,7 +214,8 @@ void SimWorld::spawn_client() {
     const auto kind = one < 2 ? SimClient::Kind::feed : one < 3 ? SimClient::Kind::echo : SimClient::Kind::pusher;
     std::string fed = any_channel();
     if (fed.starts_with("presence-")) fed = "room-nobody-publishes-to";  // presence channels cannot be fed
-    SimClient& client = connect(dice_.below(cores()), kind, kind == SimClient::Kind::feed ? fed : "");
+    SimClient& client =
+        connect(dice_.below(cores()), kind, kind == SimClient::Kind::feed ? fed : "", 0, dice_.chance(400));
     client.connection().inbound_max = 16'000;
     if (dice_.chance(options_.slow)) client.reads_at_once = dice_.below(30);
     client.rude = dice_.chance(options_.rude);
@@ -235,6 +236,7 @@ std::string SimWorld::summary() {
     tell("refused", sum([](const server::Stats& s) { return s.publish_refused.value(); }));
     tell("received", scene.deliveries);
     tell("gaps", scene.gaps);
+    tell("told", scene.told);
     tell("excluded", sum([](const server::Stats& s) { return s.excluded.value(); }));
     tell("pauses", sum([](const server::Stats& s) { return s.pauses.value(); }));
     tell("turns", sum([](const server::Stats& s) { return s.turns.value(); }));

@@ -179,9 +179,9 @@ void SimWorld::joined(CoreId from, LocalChannelId local, std::uint64_t packed) {
 // ---- the people
 
 SimClient& SimWorld::connect(std::size_t core, SimClient::Kind kind, const std::string& feed_channel,
-                             std::size_t window) {
+                             std::size_t window, bool asks_gaps) {
     auto connection = network.connect(nodes_[core]->listener, window != 0 ? window : options_.window);
-    clients_.push_back(std::make_unique<SimClient>(scene, next_id_++, kind, connection, feed_channel));
+    clients_.push_back(std::make_unique<SimClient>(scene, next_id_++, kind, connection, feed_channel, asks_gaps));
     by_connection_[connection.get()] = clients_.back().get();
     return *clients_.back();
 }
@@ -301,7 +301,7 @@ std::uint64_t SimWorld::queued(server::Core& core) {
     core.clients.for_each([&](std::uint32_t, Client& client) {
         if (client.out == nullptr) return;
         for (std::size_t i = 0; i < client.out->queue.size(); ++i)
-            total += client.out->queue.at(i).channel.is_none() ? 0 : 1;
+            total += client.out->queue.at(i).is_delivery() ? 1 : 0;
     });
     return total;
 }
@@ -322,6 +322,10 @@ void SimWorld::check_books() {
         std::uint64_t gone = s.deliveries.value() + s.excluded.value();
         for (const auto& reason : s.dropped)
             for (const auto& counter : reason) gone += counter.value();
+        std::uint64_t dropped = 0;
+        for (const auto& counter : s.dropped_by_kind) dropped += counter.value();
+        sim_check(s.deliveries.value() + s.excluded.value() + dropped == gone,
+                  "counts every drop by reason and once more by kind of channel");
         sim_check(s.broadcast_taken.value() == gone + queued(*node->core) + owed(*node->core),
                   "conserves messages: taken = delivered + dropped + excluded + queued + owed");
     }
@@ -375,9 +379,13 @@ void SimWorld::check_bounds() {
         node->core->clients.for_each([&](std::uint32_t, Client& client) {
             subscriptions += client.subscriptions.size();
             if (client.out == nullptr) return;
-            sim_check(client.out->queue.size() <= settings_->config.queue_messages + 1,
+            std::size_t notices = 0;  // of gaps: come in whatever the limits are, at most one per message
+            for (std::size_t i = 0; i < client.out->queue.size(); ++i)
+                notices += client.out->queue.at(i).held->message->notice ? 1 : 0;
+            sim_check(client.out->queue.size() <= settings_->config.queue_messages + 1 + notices,
                       "bounds the messages that wait for a client");
-            sim_check(client.out->queue.bytes() <= settings_->config.queue_bytes + options_.padding_max * 2 + 1024,
+            sim_check(client.out->queue.bytes() <=
+                          settings_->config.queue_bytes + options_.padding_max * 2 + 1024 + notices * 128,
                       "bounds the bytes that wait for a client");
         });
     }
@@ -610,6 +618,7 @@ void SimWorld::check_nothing_left() {
         sim_check(c.http.exchanges() == 0, "has every exchange back");
         sim_check(c.calls.size() == 0, "brings every API call to its end");
         sim_check(c.timers.size() == 0, "has no timer set");
+        sim_check(c.gaps.size() == 0, "remembers nothing of what clients missed");
         sim_check(node->ring->at_rest() || (node == nodes_[0] && node->ring->armed() == 1),
                   "leaves no operation and no buffer with the ring");
         for (const auto& gauge : node->stats.clients) sim_check(gauge.value() == 0, "counts its clients to zero");

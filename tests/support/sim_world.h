@@ -114,7 +114,7 @@ public:
     // The people.
 
     SimClient& connect(std::size_t core, SimClient::Kind kind = SimClient::Kind::pusher,
-                       const std::string& feed_channel = {}, std::size_t window = 0);
+                       const std::string& feed_channel = {}, std::size_t window = 0, bool asks_gaps = false);
     SimPublisher& connect_publisher(std::size_t core, SimPublisher::Mode mode = SimPublisher::Mode::requests);
     /// Everybody writes and reads all there is, and all cores turn, until nothing moves any more.
     void settle();

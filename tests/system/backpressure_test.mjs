@@ -15,8 +15,8 @@ const body = 'x'.repeat(8000);
 const numbered = (n, more = {}) => ({ name: 'e', channel: 'flood', data: `${n} ${body}`, ...more });
 
 /** A Feed client that stops reading until resume(). */
-async function sleeper(server) {
-  const client = await FrameClient.open(server, `/feed/flood?key=${server.app.key}`);
+async function sleeper(server, more = '') {
+  const client = await FrameClient.open(server, `/feed/flood?key=${server.app.key}${more}`);
   client.raw.socket.pause();
   return client;
 }
@@ -102,6 +102,51 @@ onCores('a reader that stops reading', { flags: small }, (group) => {
     assert.ok((await since({ reason: 'queue_full' })) >= 1);
     assert.equal((await server.metric('spillway_client_closes_total', { code: '4100' })) -
       start.sum('spillway_client_closes_total', { code: '4100' }), 1);
+  });
+
+  group('C5 whoever asks is told of each gap, where it is and with its size', async (server) => {
+    const slow = await sleeper(server, '&gaps=1');
+    const silent = await sleeper(server);
+    const api = new Api(server, { connections: 1 });
+    const kinds = (m, labels) => m.sum('spillway_dropped_by_channel_kind_total', labels);
+    const before = await server.metrics();
+    await api.publishAll(Array.from({ length: 400 }, (_, n) => numbered(n)));
+    const after = await server.metrics();
+    assert.equal(kinds(after, { kind: 'public' }) - kinds(before, { kind: 'public' }),
+      after.sum('spillway_dropped_total') - before.sum('spillway_dropped_total'), 'two families, equal sums');
+    const read = async (client) => {
+      client.raw.socket.resume();
+      const frames = [];
+      for (let n = -1; n !== 1000;) {
+        const { opcode, payload } = await client.frame(15_000);
+        if (opcode !== op.text) continue;
+        const text = payload.toString();
+        const gap = text.startsWith('{');
+        frames.push(gap ? { ...JSON.parse(text), gap: JSON.parse(JSON.parse(text).data).count } : Number(text.split(' ')[0]));
+        if (frames.at(-1) === 399 || frames.at(-1) === 1000) n = 1000;
+        if (!gap) n = frames.at(-1);
+      }
+      return frames;
+    };
+    slow.raw.socket.resume();
+    silent.raw.socket.resume();
+    await server.untilMetric('spillway_queued_messages', {}, 0);
+    await api.publish('flood', 'e', numbered(1000).data);
+    const heard = await read(slow);
+    let last = -1;
+    let told = 0;
+    for (const frame of heard) {
+      if (typeof frame === 'number') {
+        assert.equal((frame === 1000 ? 400 : frame) - last - 1, told, `before ${frame}`);
+        last = frame;
+        told = 0;
+      } else {
+        assert.deepEqual({ ...frame, gap: 0 }, { event: 'spillway:gap', channel: 'flood', data: frame.data, gap: 0 });
+        told += frame.gap;
+      }
+    }
+    assert.ok(heard.some((frame) => typeof frame === 'object'), 'there was a gap');
+    assert.ok((await read(silent)).every((frame) => typeof frame === 'number'), 'who does not ask is told nothing');
   });
 
   group('H6 a hundred of them cost what their queues allow', async (server) => {

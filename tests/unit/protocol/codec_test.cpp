@@ -217,6 +217,7 @@ TEST_CASE("what the server says is on the wire exactly as its clients read it") 
     CHECK(encoded(encode_error, std::nullopt, "m") == R"({"event":"pusher:error","data":{"code":null,"message":"m"}})");
     CHECK(encoded(encode_ping) == R"({"event":"pusher:ping","data":"{}"})");
     CHECK(encoded(encode_pong) == R"({"event":"pusher:pong","data":"{}"})");
+    CHECK(encoded(encode_gap, "room", 17U) == R"({"event":"spillway:gap","channel":"room","data":"{\"count\":17}"})");
     CHECK(encoded(encode_subscription_succeeded, "c", "{}") ==
           R"({"event":"pusher_internal:subscription_succeeded","channel":"c","data":"{}"})");
     CHECK(

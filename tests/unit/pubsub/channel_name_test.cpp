@@ -7,10 +7,12 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+using spillway::ChannelKind;
 using spillway::pubsub::ChannelTraits;
 using spillway::pubsub::classify;
 using spillway::pubsub::is_valid_channel_name;
 using spillway::pubsub::is_valid_user_id;
+using spillway::pubsub::kind_of;
 using spillway::pubsub::server_to_user_id;
 
 namespace {
@@ -104,4 +106,15 @@ TEST_CASE("a user id is 1 to 128 characters without control characters") {
     CHECK_FALSE(is_valid_user_id(std::string_view("a\0b", 3)));
     CHECK_FALSE(is_valid_user_id("a\nb"));
     CHECK_FALSE(is_valid_user_id("a\x7f"));
+}
+
+TEST_CASE("each channel is counted under one kind") {
+    CHECK(kind_of("privateers") == ChannelKind::public_);
+    CHECK(kind_of("private-a") == ChannelKind::private_);
+    CHECK(kind_of("private-encrypted-a") == ChannelKind::encrypted);
+    CHECK(kind_of("presence-a") == ChannelKind::presence);
+    CHECK(kind_of("cache-a") == ChannelKind::cache);
+    CHECK(kind_of("presence-cache-a") == ChannelKind::cache);
+    CHECK(kind_of("private-encrypted-cache-a") == ChannelKind::cache);
+    CHECK(kind_of("#server-to-user-7") == ChannelKind::user);
 }

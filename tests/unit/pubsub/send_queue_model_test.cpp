@@ -240,6 +240,8 @@ private:
         const LocalChannelId channel{1 + below(4), 1};
         lets_go([&](auto&& let_go) { queue_.purge(channel, kForm, let_go); },
                 [&](const Entry& e) { return e.channel == channel; });
+        for (std::size_t i = 0; i < naive_.fixed(); ++i)
+            if (naive_.entries[i].channel == channel) naive_.entries[i].channel = SendQueue::kLeft;
     }
     void clear_behind_partial() {
         lets_go([&](auto&& let_go) { queue_.clear_behind_partial(let_go); }, [](const Entry&) { return true; });

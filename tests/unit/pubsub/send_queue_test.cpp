@@ -353,6 +353,55 @@ TEST_CASE("S9 conflate keeps the latest of a channel and event, at the end of th
     CHECK(f.queue.bytes() == 40);
 }
 
+TEST_CASE("S9 conflation finds its entry wherever the ring wraps and whatever was taken out", "[pubsub][send_queue]") {
+    Fixture f;
+    f.policy = OverflowPolicy::conflate;
+    f.limits = {100'000, kPlenty};
+    std::uint64_t event = 1;
+    for (std::size_t i = 0; i < 700; ++i) f.push({.event = event++});
+    for (int round = 0; round < 3; ++round) {  // the head moves round the ring
+        f.queue.consume(3000, kForm, [&](const QueueEntry& e) { f.messages.release(e.held); });
+        for (std::size_t i = 0; i < 300; ++i) f.push({.event = event++});
+    }
+    for (std::uint64_t again = event - 1; again + 700 > event; again -= 7) {
+        const std::size_t before = f.let_go.size();
+        CHECK(f.push({.event = again}) == Admission::queued);
+        REQUIRE(f.let_go.size() == before + 1);
+        CHECK(f.let_go.back() == LetGo{again, DropReason::conflated});
+        CHECK(f.push({.channel = kOther, .event = again}) == Admission::queued);
+        CHECK(f.let_go.size() == before + 1);
+        f.queue.purge(kOther, kForm, [&](const QueueEntry& e) { f.messages.release(e.held); });
+    }
+}
+
+TEST_CASE("an entry can be put in front whatever the limits, and taken out again", "[pubsub][send_queue]") {
+    Fixture f;
+    f.fill(8);
+    Held* notice = f.messages.make({.seq = 100, .bytes = 5, .priority = Priority::urgent});
+    notice->message->notice = true;
+    f.queue.insert(2, {notice, kRoom}, kForm);
+    f.queue.check_invariants(kForm);
+    CHECK(f.seqs() == Seqs{1, 2, 100, 3, 4, 5, 6, 7, 8});
+    CHECK(f.queue.bytes() == 85);
+    CHECK(f.queue.at(2).is_delivery() == false);
+    CHECK(f.queue.take_out(2, kForm).held == notice);
+    f.messages.release(notice);
+    f.queue.check_invariants(kForm);
+    CHECK(f.seqs() == Seqs{1, 2, 3, 4, 5, 6, 7, 8});
+}
+
+TEST_CASE("R1 what is under way when a client leaves is of no channel that it could join again",
+          "[pubsub][send_queue]") {
+    Fixture f;
+    f.fill(3);
+    f.queue.set_in_flight(1);
+    f.queue.purge(kRoom, kForm, [&](const QueueEntry& e) { f.messages.release(e.held); });
+    REQUIRE(f.queue.size() == 1);
+    CHECK(f.queue.at(0).channel == SendQueue::kLeft);
+    CHECK(f.queue.at(0).is_delivery());
+    f.queue.set_in_flight(0);
+}
+
 TEST_CASE("S9 conflation begins with the first queued message and bounds a queue by its keys", "[pubsub][send_queue]") {
     Fixture f;
     f.policy = OverflowPolicy::conflate;

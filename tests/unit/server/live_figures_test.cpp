@@ -36,7 +36,9 @@ TEST_CASE("a point holds what its second held, per second and over all cores", "
     w.first.deliveries.add(300);
     w.second.deliveries.add(100);
     w.first.published.add(4);
-    w.second.count_drop(DropReason::queue_full, Priority::low, 6);
+    pubsub::Message message;
+    message.priority = Priority::low;
+    w.second.count_drop(DropReason::queue_full, message, 6);
     w.first.bytes_sent.add(2000);
     w.second.bytes_received.add(20);
     w.first.clients[static_cast<std::size_t>(ClientKind::pusher)].add(5);
