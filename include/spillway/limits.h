@@ -61,10 +61,16 @@ inline constexpr std::size_t kControlQueueMax = 64;
 /// Sends prepared before they are handed to the kernel together: small, so that one submit blocks under 0.5 ms
 /// (batch sizes from 16 to 1024 measured equal).
 inline constexpr std::size_t kSendBatch = 64;
+/// And bytes, once they are many: a submit cannot be interrupted, and copies about 2 GB/s.
+inline constexpr std::size_t kSendBatchBytes = 512 * kKiB;
 /// Buffers joined into one gathered send of a client (IOV_MAX is 1024; 64 keeps the arena of a batch small).
 inline constexpr std::size_t kGatherMax = 64;
-/// Bytes joined for one send of a fan-out pass.
+/// Bytes joined for one send of a fan-out pass: at most, and at least what a pass may join however many it goes to.
 inline constexpr std::size_t kJoinBytesMax = 64 * kKiB;
+inline constexpr std::size_t kJoinBytesLeast = 8 * kKiB;
+/// Bytes that one pass copies into sockets, as far as joining is concerned: some tens of milliseconds. A pass is what the
+/// messages behind it wait for.
+inline constexpr std::size_t kPassBytes = 96 * kMiB;
 
 /// Receive buffers of one core, provided to the kernel as a ring.
 inline constexpr std::uint32_t kRecvBuffers = 2048;

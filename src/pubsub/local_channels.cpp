@@ -81,6 +81,7 @@ void LocalChannels::begin_pass(LocalChannel& channel, std::size_t bytes_max) {
     const auto first = channel.gathered.begin();
     channel.pass.messages.assign(first, first + static_cast<std::ptrdiff_t>(count));
     channel.gathered.erase(first, first + static_cast<std::ptrdiff_t>(count));
+    for (const Held* held : channel.pass.messages) channel.gathered_bytes -= held->message->bytes;
     channel.pass.cursor = 0;
     channel.pass.excludes = std::ranges::any_of(
         channel.pass.messages, [](const Held* h) { return h->message->exclude != 0 || h->message->pusher_only; });
@@ -124,6 +125,9 @@ void LocalChannels::check_invariants() const {
         SPILLWAY_ASSERT(live == channel->live);
         if (!channel->pass.active()) SPILLWAY_ASSERT(live == channel->subscribers.size());
         SPILLWAY_ASSERT(channel->orphaned <= channel->gathered.size());
+        std::uint64_t bytes = 0;
+        for (const Held* held : channel->gathered) bytes += held->message->bytes;
+        SPILLWAY_ASSERT(bytes == channel->gathered_bytes);
         if (live == 0) SPILLWAY_ASSERT(channel->orphaned == channel->gathered.size());
         check_order(std::span(channel->gathered).subspan(channel->orphaned), 0);
         const PassState& pass = channel->pass;

@@ -17,6 +17,7 @@
 // Thread: one core. Knows no clients, only slots.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -26,6 +27,7 @@
 #include <vector>
 
 #include <spillway/ids.h>
+#include <spillway/limits.h>
 #include <spillway/message.h>
 
 #include "pubsub/channel_key.h"
@@ -70,8 +72,10 @@ struct LocalChannel {
     enum class Queued : std::uint8_t { no, normal, urgent };
     Queued queued = Queued::no;  // a fan-out job for it is in that queue, or under way
     std::vector<Subscriber> subscribers;
-    std::vector<Held*> gathered;  // for the next pass, in order of seq
-    std::uint32_t orphaned = 0;   // the first so many of `gathered` are for nobody any more
+    std::vector<Held*> gathered;       // for the next pass, in order of seq
+    std::uint64_t gathered_bytes = 0;  // of their blocks
+    bool behind = false;               // more is gathered than some passes will take
+    std::uint32_t orphaned = 0;        // the first so many of `gathered` are for nobody any more
     PassState pass;
 };
 
@@ -91,6 +95,12 @@ public:
     [[nodiscard]] LocalChannel* get(LocalChannelId id);
     [[nodiscard]] static LocalChannelId id_of(const LocalChannel& channel) {
         return {channel.slot, channel.generation};
+    }
+
+    /// Adds a message for the next pass. Takes the hold over.
+    static void gather(LocalChannel& channel, Held* held) {
+        channel.gathered_bytes += held->message->bytes;
+        channel.gathered.push_back(held);
     }
 
     /// Adds a subscriber; returns its index.
@@ -149,6 +159,11 @@ public:
             list.pop_back();
             if (i < list.size() && !list[i].is_gone()) moved(list[i].slot, list[i].back, i);
         }
+    }
+
+    /// How much a pass over so many subscribers joins: the more of them, the less, so that it does not take ever longer.
+    [[nodiscard]] static constexpr std::size_t join_bytes(std::size_t subscribers) {
+        return std::clamp(kPassBytes / std::max<std::size_t>(subscribers, 1), kJoinBytesLeast, kJoinBytesMax);
     }
 
     /// Closes the channel if nothing needs it any more; true if it did.

@@ -14,6 +14,15 @@ using std::chrono::milliseconds;
 
 /// Envelopes handled between looks at anything else.
 constexpr std::size_t kMeshBudget = 1024;
+/// And before it is looked whether the fan-out can keep up.
+constexpr std::size_t kMeshBite = 64;
+/// A core that could not keep up counts as slow for so long.
+constexpr milliseconds kSlowFor{100};
+/// Input is worked on for about so long before the others have their turn; what is left stays in the kernel's queue. Looked
+/// at once per bite of completions: 64 KiB of the smallest frames are some 0.3 ms.
+constexpr std::chrono::microseconds kInputSlice{1000};
+constexpr std::size_t kInputBite = 16;
+constexpr std::size_t kInputRounds = 16;
 /// A core turns at least this often, so that a stuck one can be told from an idle one.
 constexpr milliseconds kRestMax{500};
 /// With something waiting for room elsewhere, a core looks again this soon: room does not wake anybody.
@@ -108,6 +117,7 @@ base::Duration Core::turn() {
     // 3. Other cores, and this one's messages to itself: joins, publications, broadcasts, until nothing comes any more.
     home.resume();
     busy |= drain_mesh();
+    say_slow();
     home.tell_due();
     // 4. To other cores before our own fan-out: they work at the same time.
     port.flush();
@@ -141,6 +151,12 @@ void Core::expire(bool more_input) {
     timers.advance(now, [this](std::uint32_t slot) { life.timer_fired(slot); });
 }
 
+void Core::say_slow() {
+    if (fanout.saturated()) behind_until_ = now + kSlowFor;
+    if (home.waiting()) waiting_until_ = now + kSlowFor;
+    port.say_slow(now < behind_until_, now < waiting_until_);
+}
+
 void Core::note_turn() {
     stats.last_turn_ms.set(
         static_cast<std::uint64_t>(std::chrono::duration_cast<milliseconds>(now.time_since_epoch()).count()));
@@ -165,17 +181,30 @@ base::Duration Core::may_rest(bool busy) {
 
 bool Core::take_completions() {
     bool any = false;
+    const base::Instant end = now + kInputSlice;
+    std::size_t looks = 0;
+    const auto over = [&] { return ++looks % kInputBite == 0 && clock.now() >= end; };
     handling_.swap(deferred_);
-    for (const io::Completion& done : handling_) dispatch(done);
+    for (std::size_t i = 0; i < handling_.size(); ++i) {
+        dispatch(handling_[i]);
+        if (!over()) continue;
+        // What was put off anew while these were handled is younger.
+        deferred_.insert(deferred_.begin(), handling_.begin() + static_cast<std::ptrdiff_t>(i + 1), handling_.end());
+        break;
+    }
     any |= !handling_.empty();
     handling_.clear();
-    // One round: what arrives while these are handled is for the next turn, after the others had theirs.
     // Not if some were put off again: they are older than what the ring has.
     if (!deferred_.empty()) return true;
-    std::array<io::Completion, 256> completions;
-    const std::size_t n = ring.take(completions);
-    for (std::size_t i = 0; i < n; ++i) dispatch(completions[i]);
-    return any || n == completions.size();
+    // One round: what arrives while these are handled is for the next turn, after the others had theirs.
+    std::array<io::Completion, kInputBite> completions;
+    for (std::size_t round = 0; round < kInputRounds; ++round) {
+        const std::size_t n = ring.take(completions);
+        for (std::size_t i = 0; i < n; ++i) dispatch(completions[i]);
+        if (n < completions.size()) return any;
+        if (!deferred_.empty() || clock.now() >= end) return true;
+    }
+    return true;
 }
 
 void Core::dispatch(const io::Completion& done) {
@@ -192,8 +221,8 @@ void Core::dispatch(const io::Completion& done) {
 bool Core::drain_mesh() {
     std::size_t total = 0;
     while (total < kMeshBudget && !fanout.saturated()) {
-        const std::size_t n =
-            port.drain(kMeshBudget - total, [this](CoreId from, const Envelope& e) { receive(from, e); });
+        const std::size_t n = port.drain(std::min(kMeshBite, kMeshBudget - total),
+                                         [this](CoreId from, const Envelope& e) { receive(from, e); });
         if (n == 0) return false;
         total += n;
     }

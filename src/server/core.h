@@ -155,6 +155,7 @@ private:
     void take_over(const Snapshot& snapshot);
     void send_returns();
     void note_turn();
+    void say_slow();
     void publish_gauges();
     [[nodiscard]] base::Duration may_rest(bool busy);
 
@@ -162,6 +163,8 @@ private:
     std::vector<io::Completion> deferred_;
     std::vector<io::Completion> handling_;
     base::Instant gauges_due_{};
+    base::Instant behind_until_{};
+    base::Instant waiting_until_{};
     base::Instant last_turn_{};
     base::Instant patience_until_{};  // after a stall: timeouts wait for the input that piled up
     bool watches_health_ = false;

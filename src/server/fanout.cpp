@@ -36,8 +36,17 @@ void Fanout::gather(const Broadcast& broadcast) {
         return;
     }
     gathered_bytes_ += message->bytes;
-    channel->gathered.push_back(core_.holds.take(message));
+    pubsub::LocalChannels::gather(*channel, core_.holds.take(message));
+    look_behind(*channel);
     queue(*channel, message->priority == Priority::urgent);
+}
+
+void Fanout::look_behind(Channel& channel) {
+    const bool behind = channel.gathered_bytes > kPassesBehind * pubsub::LocalChannels::join_bytes(channel.live) &&
+                        channel.gathered.size() > 1;
+    if (behind == channel.behind) return;
+    channel.behind = behind;
+    behind ? ++behind_ : --behind_;
 }
 
 void Fanout::queue(Channel& channel, bool urgent) {
@@ -66,9 +75,13 @@ Fanout::Channel* Fanout::next_job() {
 void Fanout::run() {
     if (!busy()) return;
     core_.stats.slices.add();
-    const base::Instant end = core_.clock.now() + kSlice;
+    const base::Instant begin = core_.clock.now();
+    const base::Instant end = begin + kSlice;
     while (Channel* channel = next_job()) {
-        if (!channel->pass.active()) core_.channels.begin_pass(*channel, kJoinBytesMax);
+        if (!channel->pass.active()) {
+            core_.channels.begin_pass(*channel, pubsub::LocalChannels::join_bytes(channel->live));
+            look_behind(*channel);
+        }
         walk(*channel);
         if (channel->pass.cursor == channel->pass.end) {
             ending_.push_back(channel);
@@ -80,6 +93,7 @@ void Fanout::run() {
         if (core_.clock.now() >= end) break;
     }
     settle_batch();
+    core_.stats.slice.record(core_.clock.now() - begin);
 }
 
 void Fanout::walk(Channel& channel) {

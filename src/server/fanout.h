@@ -35,16 +35,18 @@ public:
     /// Runs jobs until none is left or the slice is over.
     void run();
 
-    /// Frames gathered and not yet through their pass. Above kGatheredMax nothing more is taken out of the mesh, so that its
-    /// rings fill and the homes hold back: a core that cannot keep up slows its publishers instead of growing.
-    [[nodiscard]] bool saturated() const { return gathered_bytes_ > kGatheredMax; }
+    /// A channel has gathered more than its next few passes will take, or all of them too much memory: nothing more is taken out
+    /// of the mesh. The rings fill, the homes hold back, and publishers are slowed before what they say gets old here.
+    [[nodiscard]] bool saturated() const { return behind_ != 0 || gathered_bytes_ > kGatheredMax; }
     [[nodiscard]] bool busy() const { return !urgent_.empty() || !normal_.empty(); }
     [[nodiscard]] std::size_t jobs() const { return urgent_.size() + normal_.size(); }
 
 private:
     using Channel = pubsub::LocalChannel;
     static constexpr std::uint64_t kGatheredMax = 4 * kMiB;
+    static constexpr std::uint64_t kPassesBehind = 4;
 
+    void look_behind(Channel& channel);
     void queue(Channel& channel, bool urgent);
     [[nodiscard]] Channel* next_job();
     [[nodiscard]] static bool excludes(const Channel& channel, const Client& client);
@@ -58,8 +60,9 @@ private:
     Core& core_;
     std::deque<LocalChannelId> urgent_;
     std::deque<LocalChannelId> normal_;
-    std::uint64_t gathered_bytes_ = 0;
-    std::vector<Channel*> ending_;  // walked to the end, their last sends not settled yet
+    std::uint64_t gathered_bytes_ = 0;  // with what is in passes
+    std::size_t behind_ = 0;            // channels
+    std::vector<Channel*> ending_;      // walked to the end, their last sends not settled yet
 };
 
 }  // namespace spillway::server

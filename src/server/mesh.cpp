@@ -47,7 +47,7 @@ void MeshPort::send(CoreId to, const Envelope& envelope) {
 bool MeshPort::may_publish(CoreId home, std::size_t count) {
     Peer& peer = peers_[home];
     // Half a ring of credit; a request that is larger than that waits until the home has taken everything before it.
-    const bool credit = peer.published + count <= mesh_.capacity() / 2 || peer.published == 0;
+    const bool credit = (peer.published + count <= mesh_.capacity() / 2 && !is_slowed(home)) || peer.published == 0;
     if (peer.room < count) refresh_room(home);
     const bool possible = peer.outbox.empty() && credit && (peer.room >= count || peer.room == mesh_.capacity());
     if (!possible) tight_ = true;
@@ -62,9 +62,10 @@ void MeshPort::take_credit(CoreId home, std::uint32_t count) {
 bool MeshPort::congested(CoreId to) {
     Peer& peer = peers_[to];
     if (!peer.outbox.empty()) return true;
-    if (peer.room > mesh_.capacity() / 2) return false;
+    const bool behind = mesh_.ends_[to].behind.load(std::memory_order_relaxed);
+    if (!behind && peer.room > mesh_.capacity() / 2) return false;
     refresh_room(to);
-    return peer.room * 5 <= mesh_.capacity();
+    return peer.room * 5 <= mesh_.capacity() || (behind && peer.room + kSlowDepth <= mesh_.capacity());
 }
 
 void MeshPort::flush() {
@@ -78,7 +79,7 @@ void MeshPort::flush() {
             --waiting_;
         }
         refresh_room(to);
-        if (peer.room <= margin_ || peer.published + margin_ > mesh_.capacity() / 2) tight_ = true;
+        if (peer.room <= margin_ || out_of_credit(to)) tight_ = true;
         if (!peer.dirty) continue;
         peer.dirty = false;
         if (to == self_) continue;

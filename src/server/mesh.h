@@ -43,6 +43,8 @@ private:
     friend class MeshPort;
     struct alignas(64) End {
         std::atomic<std::uint32_t> asleep{0};
+        std::atomic<bool> behind{false};   // its fan-out cannot keep up
+        std::atomic<bool> waiting{false};  // publications wait there for their place
         io::Ring* ring = nullptr;
     };
     [[nodiscard]] base::SpscQueue<Envelope>& box(CoreId from, CoreId to) { return *boxes_[from * endpoints() + to]; }
@@ -69,11 +71,20 @@ public:
     /// Notes that publications were sent; credit comes back as the home takes them.
     void note_published(CoreId home, std::size_t count) {
         peers_[home].published += static_cast<std::uint32_t>(count);
-        if (peers_[home].published + margin_ > mesh_.capacity() / 2) tight_ = true;
+        if (out_of_credit(home)) tight_ = true;
     }
     void take_credit(CoreId home, std::uint32_t count);
 
-    /// The ring to a core is 80 % full, or something waits for it: do not sequence more for it.
+    // Of a core that cannot keep up the rings are kept almost empty: what is in them waits for all that core's passes.
+
+    /// Says to the others whether this core's fan-out is behind, and whether publications wait here for their place.
+    void say_slow(bool behind, bool waiting) {
+        mesh_.ends_[self_].behind.store(behind, std::memory_order_relaxed);
+        mesh_.ends_[self_].waiting.store(waiting, std::memory_order_relaxed);
+    }
+
+    /// The ring to a core is 80 % full (or holds kSlowDepth, if it is behind), or something waits for it: do not sequence
+    /// more for it.
     [[nodiscard]] bool congested(CoreId to);
     /// Some destination could not take what one more client message may cause: pause clients. As of the last flush(), and
     /// at once when a send() or a publication since then used up a destination's room or credit.
@@ -117,6 +128,14 @@ private:
         std::uint32_t room = 0;       // free slots of the ring, at least
         bool dirty = false;           // pushed to since the last flush
     };
+    static constexpr std::size_t kSlowDepth = 32;  // envelopes to, and publications at, a core that cannot keep up
+    [[nodiscard]] bool is_slowed(CoreId home) const {
+        return peers_[home].published >= kSlowDepth && mesh_.ends_[home].waiting.load(std::memory_order_relaxed);
+    }
+    /// For what one more message may cause.
+    [[nodiscard]] bool out_of_credit(CoreId home) const {
+        return peers_[home].published + margin_ > mesh_.capacity() / 2 || is_slowed(home);
+    }
     void refresh_room(CoreId to) { peers_[to].room = static_cast<std::uint32_t>(mesh_.box(self_, to).free_slots()); }
 
     Mesh& mesh_;

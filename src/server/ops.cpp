@@ -250,6 +250,7 @@ std::string Ops::metrics_text(const HealthWatch& watch) const {
     if (webhooks_ != nullptr) webhook_families(out, *webhooks_, sum_counter(cores_, &Stats::webhook_overruns));
     histogram(out, "broadcast_seconds", "From the place in the order to the last local send, per core and message.",
               merged(cores_, &Stats::broadcast));
+    histogram(out, "slice_seconds", "Length of slices of fan-out work.", merged(cores_, &Stats::slice));
     histogram(out, "loop_lag_seconds", "Length of the loops' turns.", merged(cores_, &Stats::loop_lag));
     return out;
 }

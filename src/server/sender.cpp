@@ -38,6 +38,7 @@ void Sender::add_direct(Client& client, pubsub::LocalChannel& channel, std::span
     client.batch = batch_;
     const auto index = static_cast<std::uint32_t>(count_);
     items_[count_++] = {ItemKind::direct, client.slot(), static_cast<std::uint32_t>(bytes.size()), 0, false, &channel};
+    batch_bytes_ += bytes.size();
     core_.ring.send_now(client.fd, bytes, {io::Op::send_now, batch_, index});
 }
 
@@ -56,6 +57,7 @@ void Sender::add_flush(Client& client) {
     message.msg_iov = &parts_[first];
     message.msg_iovlen = n;
     items_[count_++] = {ItemKind::flush, client.slot(), static_cast<std::uint32_t>(bytes), 0, false, nullptr};
+    batch_bytes_ += bytes;
     core_.ring.send_now(client.fd, &message, {io::Op::send_now, batch_, index});
 }
 
@@ -74,7 +76,7 @@ void Sender::finish() {
             settle_flush(item);
         }
     }
-    count_ = 0;
+    count_ = batch_bytes_ = 0;
     parts_.clear();
     batch_ = (batch_ + 1) & ClientId::kGenerationMask;
     if (batch_ == 0) batch_ = 1;

@@ -41,7 +41,7 @@ public:
     [[nodiscard]] bool ready(const Client& client) const {
         return client.state == ClientState::open && client.out == nullptr && client.batch != batch_;
     }
-    [[nodiscard]] bool batch_full() const { return count_ == batch_size_; }
+    [[nodiscard]] bool batch_full() const { return count_ == batch_size_ || batch_bytes_ >= kSendBatchBytes; }
 
     /// Adds a pass's bytes for a ready client. The bytes stay until finish().
     void add_direct(Client& client, pubsub::LocalChannel& channel, std::span<const std::byte> bytes);
@@ -123,6 +123,7 @@ private:
     Core& core_;
     std::uint32_t batch_ = 1;  // never 0, never that of an earlier batch a client remembers
     std::size_t count_ = 0;
+    std::size_t batch_bytes_ = 0;
     const std::size_t batch_size_;
     std::array<Item, kSendBatch> items_{};
     std::vector<iovec> parts_;  // of the flushes in the batch

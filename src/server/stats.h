@@ -106,6 +106,7 @@ struct alignas(64) Stats {
     base::Counter ring_enters, ring_sqes, ring_cqes, ring_overflows, ring_no_buffers, ring_send_again, ring_send_short,
         ring_wakes;
     base::Histogram broadcast;   // sequenced -> last local send of it
+    base::Histogram slice;       // of fan-out
     base::Histogram loop_lag;    // how long a turn kept others waiting
     base::Counter last_turn_ms;  // monotonic, for the health check
 

@@ -97,7 +97,7 @@ void walk_pass(benchmark::State& state) {
         auto* message = pool.make<Message>(128);
         message->seq = ++seq;
         message->frame_bytes[0] = 128;
-        channel.gathered.push_back(holds.take(message));
+        LocalChannels::gather(channel, holds.take(message));
         channels.begin_pass(channel, kJoinBytesMax);
         for (std::uint32_t i = 0; i < count * gone_percent / 100; ++i)
             channels.remove(channel, i * 100 / gone_percent, [](std::uint32_t, std::uint32_t, std::uint32_t) {});

@@ -50,7 +50,7 @@ public:
     }
     void leaves(std::uint32_t index) { channels.remove(channel, index, note()); }
     void gathers(std::uint64_t seq, std::size_t bytes = 10) {
-        channel.gathered.push_back(messages.make({.seq = seq, .bytes = bytes}));
+        LocalChannels::gather(channel, messages.make({.seq = seq, .bytes = bytes}));
     }
     void begins(std::size_t bytes_max = kNoLimit) { channels.begin_pass(channel, bytes_max); }
     void ends() {
@@ -82,6 +82,13 @@ constexpr std::uint32_t kGone = Subscriber::kGone;
 }  // namespace
 
 // ---- opening, finding, closing
+
+TEST_CASE("C1 the more subscribers, the less a pass joins, within bounds", "[pubsub][local_channels]") {
+    CHECK(LocalChannels::join_bytes(0) == kJoinBytesMax);
+    CHECK(LocalChannels::join_bytes(1500) == kJoinBytesMax);
+    CHECK(LocalChannels::join_bytes(3000) == kPassBytes / 3000);
+    CHECK(LocalChannels::join_bytes(1'000'000) == kJoinBytesLeast);
+}
 
 TEST_CASE("a channel is opened once and found by app and name", "[pubsub][local_channels]") {
     LocalChannels channels(4);
@@ -330,15 +337,15 @@ TEST_CASE("a pass takes what fits, in order, and at least one message", "[pubsub
 TEST_CASE("a pass is measured by the larger form of each message", "[pubsub][local_channels]") {
     Fixture f;
     f.joins(1);
-    f.channel.gathered.push_back(f.messages.make({.seq = 1, .bytes = 10, .feed_bytes = 60}));
-    f.channel.gathered.push_back(f.messages.make({.seq = 2, .bytes = 40, .feed_bytes = 10}));
+    LocalChannels::gather(f.channel, f.messages.make({.seq = 1, .bytes = 10, .feed_bytes = 60}));
+    LocalChannels::gather(f.channel, f.messages.make({.seq = 2, .bytes = 40, .feed_bytes = 10}));
     f.begins(99);
     CHECK(f.channel.pass.messages.size() == 1);
     f.ends();
     f.begins(100);
     f.ends();
-    f.channel.gathered.push_back(f.messages.make({.seq = 3, .bytes = 10, .feed_bytes = 60}));
-    f.channel.gathered.push_back(f.messages.make({.seq = 4, .bytes = 40, .feed_bytes = 10}));
+    LocalChannels::gather(f.channel, f.messages.make({.seq = 3, .bytes = 10, .feed_bytes = 60}));
+    LocalChannels::gather(f.channel, f.messages.make({.seq = 4, .bytes = 40, .feed_bytes = 10}));
     f.begins(100);
     CHECK(f.channel.pass.messages.size() == 2);
     f.ends();
@@ -350,7 +357,7 @@ TEST_CASE("C2 one message is sent from where it lies, several from one joined co
     Fixture f;
     f.joins(1);
     const auto gather = [&](std::uint64_t seq) {
-        f.channel.gathered.push_back(f.messages.make({.seq = seq, .bytes = 5, .feed_bytes = 3}));
+        LocalChannels::gather(f.channel, f.messages.make({.seq = seq, .bytes = 5, .feed_bytes = 3}));
         return f.channel.gathered.back()->message;
     };
     const Message* alone = gather(1);
@@ -385,7 +392,7 @@ TEST_CASE("C4 a pass knows whether one of its messages excludes somebody", "[pub
         return answer;
     };
     for (std::uint64_t seq = 1; seq <= 6; ++seq)
-        f.channel.gathered.push_back(f.messages.make({.seq = seq, .exclude = seq == 4 ? 99U : 0U}));
+        LocalChannels::gather(f.channel, f.messages.make({.seq = seq, .exclude = seq == 4 ? 99U : 0U}));
     CHECK_FALSE(excludes());
     CHECK(excludes());
     CHECK_FALSE(excludes());
@@ -555,7 +562,7 @@ private:
         const std::uint64_t number = next_number_++;
         number_of_[held] = number;
         for (const auto& [slot, index] : by_slot_) outstanding_[number].insert(slot);
-        channel_.gathered.push_back(held);
+        LocalChannels::gather(channel_, held);
     }
 
     /// Begins one, walks a piece of it, or ends it.

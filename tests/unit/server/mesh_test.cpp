@@ -290,6 +290,34 @@ TEST_CASE("a promise to publish is one of room on the ring, and of nothing waiti
     CHECK(f.port(kA).may_publish(kB, 1));
 }
 
+TEST_CASE("R6 to a core that is behind little is sequenced, and little is published where publications wait",
+          "[server][mesh]") {
+    Fixture f(2, 4096);
+    const auto fill = [&](std::size_t n) {
+        for (std::size_t i = 0; i < n; ++i) f.port(kA).send(kB, Credit{0});
+    };
+    fill(31);
+    f.port(kB).say_slow(true, true);
+    CHECK_FALSE(f.port(kA).congested(kB));
+    fill(1);
+    CHECK(f.port(kA).congested(kB));
+    CHECK_FALSE(f.port(kB).congested(kA));
+    f.port(kB).say_slow(false, true);
+    CHECK_FALSE(f.port(kA).congested(kB));
+
+    CHECK(f.port(kA).may_publish(kB, 1000));  // nothing is under way: as much as ever
+    f.port(kA).note_published(kB, 31);
+    CHECK_FALSE(f.port(kA).tight());
+    CHECK(f.port(kA).may_publish(kB, 1000));
+    f.port(kA).note_published(kB, 1);
+    CHECK(f.port(kA).tight());
+    CHECK_FALSE(f.port(kA).may_publish(kB, 1));
+    f.port(kB).say_slow(false, false);
+    f.port(kA).flush();
+    CHECK_FALSE(f.port(kA).tight());
+    CHECK(f.port(kA).may_publish(kB, 1));
+}
+
 TEST_CASE("a ring is congested from 80 % on, exactly", "[server][mesh]") {
     Fixture f(2, 64);
     CHECK_FALSE(f.port(kA).congested(kB));
