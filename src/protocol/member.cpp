@@ -12,6 +12,11 @@ std::unexpected<MemberError> refuse(std::string_view reason, std::uint16_t statu
     return std::unexpected(MemberError{reason, status});
 }
 
+std::expected<Member, MemberError> within(std::size_t bytes_max, const Member& member) {
+    if (member.user_id.size() + member.user_info.size() <= bytes_max) return member;
+    return refuse("The member's user_id and user_info are too large", code_of(ErrorCode::client_event_rejected));
+}
+
 }  // namespace
 
 std::expected<Member, MemberError> decode_member(std::string_view channel_data, std::size_t bytes_max,
@@ -26,9 +31,12 @@ std::expected<Member, MemberError> decode_member(std::string_view channel_data, 
     Member member{id.text(), {}};
     if (const JsonMember info = root->find("user_info"); !info.value.is_absent_or_null())
         member.user_info = raw_member(channel_data, info.index);
-    if (member.user_id.size() + member.user_info.size() > bytes_max)
-        return refuse("The member's user_id and user_info are too large", code_of(ErrorCode::client_event_rejected));
-    return member;
+    return within(bytes_max, member);
+}
+
+std::expected<Member, MemberError> signed_in_member(std::string_view user_id, std::string_view user_info,
+                                                    std::size_t bytes_max) {
+    return within(bytes_max, {user_id, user_info});
 }
 
 }  // namespace spillway::protocol

@@ -28,4 +28,9 @@ struct MemberError {
 [[nodiscard]] std::expected<Member, MemberError> decode_member(std::string_view channel_data, std::size_t bytes_max,
                                                                JsonArena& arena);
 
+/// Who has signed in is that user in a presence channel too, if no `channel_data` says otherwise. The sign-in has checked the
+/// id; `user_info` is JSON text, empty = none. Views are the arguments'.
+[[nodiscard]] std::expected<Member, MemberError> signed_in_member(std::string_view user_id, std::string_view user_info,
+                                                                  std::size_t bytes_max);
+
 }  // namespace spillway::protocol

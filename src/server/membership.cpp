@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/assert.h"
+#include "pubsub/channel_name.h"
 #include "server/core.h"
 
 namespace spillway::server {
@@ -112,6 +113,7 @@ void Membership::joined(const Joined& answer) {
         core_.pusher.channel_full(*client, name);
         return;
     }
+    if (client->unauthorized) client->unauthorized = !channel->hidden && !pubsub::classify(channel->name).needs_auth();
     // The answer goes into the client's stream before any message that was sequenced after it joined.
     if (answer.succeeded != nullptr) {
         core_.sender.answer(*client, answer.succeeded);

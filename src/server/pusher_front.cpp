@@ -122,13 +122,15 @@ void PusherFront::subscribe(Client& client, const protocol::Subscribe& wanted) {
 }
 
 std::optional<protocol::Member> PusherFront::member_of(Client& client, const protocol::Subscribe& wanted) {
-    if (!wanted.channel_data) {
+    const std::size_t bytes_max = core_.apps[client.app].max_presence_member_bytes;
+    if (!wanted.channel_data && client.user == nullptr) {
         subscription_error(client, wanted.channel, "AuthError", protocol::channel_data_required_text(wanted.channel),
                            401);
         return std::nullopt;
     }
-    const auto member = protocol::decode_member(*wanted.channel_data, core_.apps[client.app].max_presence_member_bytes,
-                                                scratch_.channel_data);
+    const auto member = wanted.channel_data
+                            ? protocol::decode_member(*wanted.channel_data, bytes_max, scratch_.channel_data)
+                            : protocol::signed_in_member(client.user->id, client.user->user_info, bytes_max);
     if (member) return *member;
     subscription_error(client, wanted.channel, member.error().status == 400 ? "InvalidMember" : "LimitReached",
                        member.error().reason, member.error().status);
@@ -165,7 +167,6 @@ bool PusherFront::authorised(Client& client, const protocol::Subscribe& wanted) 
 }
 
 void PusherFront::subscribed(Client& client, const pubsub::LocalChannel& channel) {
-    if (client.unauthorized) client.unauthorized = !pubsub::classify(channel.name).needs_auth();
     json_.clear();
     protocol::encode_subscription_succeeded(json_, channel.name);
     core_.sender.answer(client, text_frame(json_));

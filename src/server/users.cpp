@@ -84,7 +84,6 @@ void Users::refuse(Client& client, std::string_view text) {
 
 void Users::joined(Client& client) {
     client.user->joined = true;
-    client.unauthorized = false;
     answer_sign_in(client);
     if (client.user != nullptr && client.user->subscribed) answer_subscribe(client);
     if (client.user != nullptr) tell_watchlist(client);

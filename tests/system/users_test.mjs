@@ -5,18 +5,19 @@
 // and the official server library as their users have them, and frame by frame.
 
 import assert from 'node:assert/strict';
-import { Api, signinAuth } from './support/api.mjs';
+import { Api, channelAuth, signinAuth } from './support/api.mjs';
 import { FeedReader, happens, officialPublisher, PlainPusher, pusherJs } from './support/clients.mjs';
 import { until } from './support/deadline.mjs';
 import { onCores } from './support/server.mjs';
 
 /** pusher-js, signed in by the official library's own signature. */
-async function signedIn(server, user) {
+async function signedIn(server, user, options = {}) {
   const library = officialPublisher(server);
   const pusher = await pusherJs(server, {
     userAuthentication: {
       customHandler: ({ socketId }, done) => done(null, library.authenticateUser(socketId, user)),
     },
+    ...options,
   });
   const success = happens(pusher, 'pusher:signin_success');
   pusher.signin();
@@ -205,6 +206,49 @@ onCores('signing in, in frames', {}, (group) => {
   });
 });
 
+onCores('presence of who has signed in', {}, (group) => {
+  const withoutData = async (client, channel) => {
+    client.send('pusher:subscribe', { channel, auth: channelAuth(client.app, client.socketId, channel) });
+    const { data } = await client.event('pusher_internal:subscription_succeeded', channel);
+    return JSON.parse(data).presence;
+  };
+
+  group('the channel is signed without channel_data; user_id and user_info are those of the sign-in', async (server) => {
+    const [one, two] = await Promise.all([PlainPusher.open(server), PlainPusher.open(server)]);
+    await one.signin('{"id":"7","user_info":{"name": "Ann"}}');
+    await two.signin({ id: '8' });
+    assert.deepEqual(await withoutData(one, 'presence-x'), { ids: ['7'], hash: { 7: { name: 'Ann' } }, count: 1 });
+    assert.deepEqual((await withoutData(two, 'presence-x')).hash, { 7: { name: 'Ann' }, 8: null });
+    assert.equal((await one.event('pusher_internal:member_added')).data, '{"user_id":"8","user_info":null}');
+    two.send('client-e', 1, 'presence-x');
+    assert.equal((await one.event('client-e')).user_id, '8');
+    two.ws.close();
+    assert.equal((await one.event('pusher_internal:member_removed')).data, '{"user_id":"8"}');
+  });
+
+  group('whoever has not signed in is refused, and so is more than a member may weigh', async (server) => {
+    const client = await PlainPusher.open(server);
+    const subscribe = async (channel) => {
+      client.send('pusher:subscribe', { channel, auth: channelAuth(client.app, client.socketId, channel) });
+      return (await client.event('pusher:subscription_error', channel)).data;
+    };
+    assert.deepEqual((({ type, status }) => ({ type, status }))(await subscribe('presence-x')), { type: 'AuthError', status: 401 });
+    await client.signin({ id: '7', user_info: 'x'.repeat(1024) });
+    assert.equal((await subscribe('presence-x')).type, 'LimitReached');
+  });
+
+  group('pusher-js does so when its authorizer gives no channel_data', async (server) => {
+    const pusher = await signedIn(server, { id: '7', user_info: { name: 'Ann' } }, {
+      channelAuthorization: {
+        customHandler: ({ socketId, channelName }, done) => done(null, { auth: channelAuth(server.app, socketId, channelName) }),
+      },
+    });
+    const channel = pusher.subscribe('presence-x');
+    const members = await happens(channel, 'pusher:subscription_succeeded');
+    assert.deepEqual([members.myID, members.me.info], ['7', { name: 'Ann' }]);
+  });
+});
+
 onCores('terminate_connections', {}, (group) => {
   group('pusher:error, close 4009, {}; who is not signed in as the user stays', async (server) => {
     const clients = await Promise.all(Array.from({ length: 6 }, () => PlainPusher.open(server)));
@@ -328,10 +372,15 @@ onCores('connections that must be authorised', strict, (group) => {
     const [user, member, idle] = await Promise.all([1, 2, 3].map(() => PlainPusher.open(server)));
     await user.signin({ id: '7' });
     await member.subscribe('private-x');
+    const present = await PlainPusher.open(server);
+    const channelData = '{"user_id":"9"}';
+    const auth = channelAuth(server.app, present.socketId, 'presence-x', channelData);
+    present.send('pusher:subscribe', { channel: 'presence-x', auth, channel_data: channelData });
+    await present.event('pusher_internal:subscription_succeeded');
     assert.equal((await idle.closeWithin()).code, 4009);
     const late = await PlainPusher.open(server);
     assert.equal((await late.closeWithin()).code, 4009);  // a whole timeout later
-    await Promise.all([user.roundTrip(), member.roundTrip()]);
+    await Promise.all([user, member, present].map((client) => client.roundTrip()));
   });
 
   group('a feed has its authorisation in its URL and is left alone', async (server) => {

@@ -68,3 +68,12 @@ TEST_CASE("id and info together are bounded, to the byte") {
     CHECK(status(text, 10) == 0);
     CHECK(status(text, 9) == 4301);
 }
+
+TEST_CASE("who has signed in is a member without channel_data, within the same bounds") {
+    const auto member = signed_in_member("7", R"({"n": 1})", 9);
+    REQUIRE(member);
+    CHECK(member->user_id == "7");
+    CHECK(member->user_info == R"({"n": 1})");
+    CHECK(signed_in_member("7", "", 1));
+    REQUIRE_FALSE(signed_in_member("7", R"({"n": 1})", 8));
+}
