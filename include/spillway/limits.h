@@ -55,6 +55,10 @@ inline constexpr std::size_t kRequestsInFlightMax = 64;
 /// API calls of one core that wait for other cores. Beyond that publishers wait.
 inline constexpr std::size_t kApiCallsMax = 65'536;
 
+/// Lists of all channels that one core has under way, and bytes of one; a larger one is refused (filter_by_prefix helps).
+inline constexpr std::size_t kListsMax = 8;
+inline constexpr std::size_t kListBytesMax = 64 * kMiB;
+
 /// Control frames, pusher:error and close frames of one client waiting to be sent.
 inline constexpr std::size_t kControlQueueMax = 64;
 

@@ -137,6 +137,7 @@ Fault read_info(JsonValue object, PublishEvent& event) {
     if (Fault bad = read_optional_text(object, "info", list)) return bad;
     const auto info = parse_info(list);
     if (!info) return fault("info names an unknown attribute");
+    if (info->cache) return fault("info: cache is told of single channels only");
     event.info = *info;
     return std::nullopt;
 }
@@ -159,6 +160,17 @@ Fault add_event(JsonValue object, ObjectText&& object_text, const ApiLimits& lim
     if (Fault bad = read_info(object, event)) return bad;
     scratch.events.push_back(event);
     return std::nullopt;
+}
+
+/// Empty if it is not there.
+std::string_view parameter(std::span<const ApiParameter> parameters, std::string_view name) {
+    const auto found = std::ranges::find(parameters, name, &ApiParameter::name);
+    return found == parameters.end() ? std::string_view() : found->value;
+}
+
+Fault check_channel(std::string_view channel, const ApiLimits& limits) {
+    if (pubsub::is_valid_channel_name(channel, limits.channel_name_max)) return std::nullopt;
+    return fault("the path names no valid channel");
 }
 
 void place_channels(ApiScratch& scratch) {
@@ -240,6 +252,36 @@ std::expected<std::span<const PublishEvent>, ApiError> decode_publication(std::s
     Fault bad = is_batch ? add_batch(*root, text, limits, scratch) : add_single(*root, text, limits, scratch);
     if (bad) return std::unexpected(std::move(*bad));
     return std::span<const PublishEvent>(scratch.events);
+}
+
+std::expected<ChannelsQuery, ApiError> read_channels_query(std::span<const ApiParameter> parameters) {
+    ChannelsQuery query;
+    query.prefix = parameter(parameters, "filter_by_prefix");
+    const auto info = parse_info(parameter(parameters, "info"));
+    if (!info) return std::unexpected(fault("info names an unknown attribute"));
+    if (info->cache) return std::unexpected(fault("info: cache is told of single channels only"));
+    if (info->user_count && !query.prefix.starts_with("presence-"))
+        return std::unexpected(fault("info: user_count wants filter_by_prefix to begin with presence-"));
+    query.info = *info;
+    return query;
+}
+
+std::expected<InfoSet, ApiError> read_channel_query(std::string_view channel, std::span<const ApiParameter> parameters,
+                                                    const ApiLimits& limits) {
+    if (Fault bad = check_channel(channel, limits)) return std::unexpected(std::move(*bad));
+    const auto info = parse_info(parameter(parameters, "info"));
+    if (!info) return std::unexpected(fault("info names an unknown attribute"));
+    const pubsub::ChannelTraits traits = pubsub::classify(channel);
+    if (info->user_count && !traits.presence)
+        return std::unexpected(fault("info: only presence channels have a user_count"));
+    if (info->cache && !traits.cache) return std::unexpected(fault("info: only cache channels have a cache"));
+    return *info;
+}
+
+std::expected<void, ApiError> check_users_query(std::string_view channel, const ApiLimits& limits) {
+    if (Fault bad = check_channel(channel, limits)) return std::unexpected(std::move(*bad));
+    if (!pubsub::classify(channel).presence) return std::unexpected(fault("only presence channels have users"));
+    return {};
 }
 
 std::optional<InfoSet> parse_info(std::string_view list) {

@@ -79,6 +79,27 @@ struct ApiScratch {
                                                                                         const ApiLimits& limits,
                                                                                         ApiScratch& scratch);
 
+/// Name and value of a parameter of a GET, percent-decoded.
+struct ApiParameter {
+    std::string_view name;
+    std::string_view value;
+};
+
+/// What `GET /apps/{id}/channels` asks for.
+struct ChannelsQuery {
+    std::string_view prefix;
+    InfoSet info;
+};
+[[nodiscard]] std::expected<ChannelsQuery, ApiError> read_channels_query(std::span<const ApiParameter> parameters);
+
+/// What `GET /apps/{id}/channels/{channel}` asks for.
+[[nodiscard]] std::expected<InfoSet, ApiError> read_channel_query(std::string_view channel,
+                                                                  std::span<const ApiParameter> parameters,
+                                                                  const ApiLimits& limits);
+
+/// `GET /apps/{id}/channels/{channel}/users` may be asked of this channel.
+[[nodiscard]] std::expected<void, ApiError> check_users_query(std::string_view channel, const ApiLimits& limits);
+
 /// A comma-separated `info` list; nothing if it names an attribute that does not exist. Empty is an empty set.
 [[nodiscard]] std::optional<InfoSet> parse_info(std::string_view list);
 

@@ -22,6 +22,21 @@ void append_channel_counts(std::string& out, std::string_view channel, InfoSet i
     }
 }
 
+void append_channel_state(std::string& out, std::string_view channel, InfoSet info, const ChannelCounts& counts,
+                          const CachedEvent* cached) {
+    append_channel_counts(out, channel, info, counts,
+                          counts.subscriptions != 0 ? "\"occupied\":true," : "\"occupied\":false,");
+    if (!info.cache) return;
+    out.back() = ',';
+    if (cached == nullptr) {
+        out += "\"cache\":null}";
+        return;
+    }
+    out += "\"cache\":{\"data\":";
+    append_json_string(out, cached->data);
+    base::append(out, ",\"ttl\":", cached->ttl_seconds, "}}");
+}
+
 bool PublishAnswer::wanted(std::span<const PublishEvent> events) {
     return std::ranges::any_of(events, [](const PublishEvent& event) { return event.info.any(); });
 }

@@ -26,6 +26,17 @@ struct ChannelCounts {
 void append_channel_counts(std::string& out, std::string_view channel, InfoSet info, const ChannelCounts& counts,
                            std::string_view first = {});
 
+/// The event that a cache channel keeps.
+struct CachedEvent {
+    std::string_view data;
+    std::uint64_t ttl_seconds = 0;  // still to live
+};
+
+/// Appends `{"occupied":true,"user_count":2,"subscription_count":3,"cache":{"data":"…","ttl":60}}`, the attributes asked
+/// for only. Counts of nobody are 0; a cache without an event is null.
+void append_channel_state(std::string& out, std::string_view channel, InfoSet info, const ChannelCounts& counts,
+                          const CachedEvent* cached);
+
 /// What a publish call answers that asked for `info`: counts come in one by one, in any order.
 class PublishAnswer {
 public:

@@ -34,6 +34,7 @@ HomeChannel& HomeChannels::open(CoreId core, LocalChannelId local, const Channel
             fresh->kind = kind_of(fresh->name);
             const ChannelKey key = fresh->key;
             it = by_key_.emplace(key, std::move(fresh)).first;
+            list(*it->second);
         }
         by_slot[local.slot] = it->second.get();
     }
@@ -60,6 +61,7 @@ HomeChannel* HomeChannels::leave(CoreId core, LocalChannelId local, WireForm for
     by_local_[core][local.slot] = nullptr;
     channel.shares.erase(share);
     if (!channel.shares.empty()) return &channel;
+    unlist(channel);
     hidden_ -= channel.hidden ? 1 : 0;
     by_key_.erase(by_key_.find(channel.key));
     return nullptr;
@@ -70,6 +72,26 @@ HomeChannel& HomeChannels::of(CoreId core, LocalChannelId local) {
     HomeChannel* channel = by_local_[core][local.slot];
     SPILLWAY_ASSERT(channel != nullptr);
     return *channel;
+}
+
+void HomeChannels::list(HomeChannel& channel) {
+    channel.place = static_cast<std::uint32_t>(all_.size());
+    all_.push_back(&channel);
+}
+
+void HomeChannels::unlist(const HomeChannel& channel) {
+    const auto move = [this](std::size_t from, std::size_t to) {
+        if (from == to) return;
+        all_[to] = all_[from];
+        all_[to]->place = static_cast<std::uint32_t>(to);
+    };
+    std::size_t hole = channel.place;
+    if (hole < unscanned_) {  // the hole moves behind those that a scan has still to meet
+        move(--unscanned_, hole);
+        hole = unscanned_;
+    }
+    move(all_.size() - 1, hole);
+    all_.pop_back();
 }
 
 HomeChannel* HomeChannels::find(const ChannelKey& key) {
@@ -84,6 +106,8 @@ const HomeChannel* HomeChannels::find(const ChannelKey& key) const {
 
 void HomeChannels::check_invariants() const {
     std::size_t hidden = 0;
+    SPILLWAY_ASSERT(all_.size() == by_key_.size() && unscanned_ <= all_.size());
+    for (std::size_t i = 0; i < all_.size(); ++i) SPILLWAY_ASSERT(all_[i]->place == i);
     for (const auto& [key, channel] : by_key_) {
         hidden += channel->hidden ? 1 : 0;
         SPILLWAY_ASSERT(!channel->shares.empty());

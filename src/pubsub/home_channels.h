@@ -58,6 +58,7 @@ struct HomeChannel {
     std::vector<Share> shares;
     std::unique_ptr<ChannelState> state;  // null for most
     bool hidden = false;                  // a channel of ours: in no figure, no list and no webhook
+    std::uint32_t place = 0;              // in the list that scans walk
 
     [[nodiscard]] std::uint32_t subscribers() const;
     [[nodiscard]] bool has(WireForm form) const;
@@ -108,6 +109,11 @@ public:
         }
         return 0;
     }
+    /// A scan walks all channels, however long it takes: one that is there from its begin to its end is met once. Only one at
+    /// a time; a new one ends that before it.
+    void begin_scan() { unscanned_ = all_.size(); }
+    /// nullptr at its end.
+    [[nodiscard]] const HomeChannel* scan_next() { return unscanned_ == 0 ? nullptr : all_[--unscanned_]; }
 
     void check_invariants() const;
 
@@ -117,10 +123,14 @@ private:
         for (std::size_t i = 0; i < core; ++i) slot += by_local_[i].size();
         return slot;
     }
+    void list(HomeChannel& channel);
+    void unlist(const HomeChannel& channel);
 
     std::unordered_map<ChannelKey, std::unique_ptr<HomeChannel>, ChannelKeyHash> by_key_;
     std::vector<std::vector<HomeChannel*>> by_local_;  // [core][local slot]
     std::size_t hidden_ = 0;
+    std::vector<HomeChannel*> all_;  // those a scan has still to meet come first
+    std::size_t unscanned_ = 0;
 };
 
 }  // namespace spillway::pubsub

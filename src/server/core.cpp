@@ -58,6 +58,7 @@ Core::Core(const CoreSetup& setup)
       notices(*this, setup.notices),
       users(*this),
       home(*this),
+      census(*this),
       publisher(*this),
       life(*this),
       calls(*this),
@@ -113,12 +114,14 @@ base::Duration Core::turn() {
     review.step();
     http.step();
     dashboard.step();
+    calls.step();
     if (watches_health_) health.step(config, now);
     // 3. Other cores, and this one's messages to itself: joins, publications, broadcasts, until nothing comes any more.
     home.resume();
     busy |= drain_mesh();
     say_slow();
     home.tell_due();
+    census.step();
     // 4. To other cores before our own fan-out: they work at the same time.
     port.flush();
     // 5. One slice of broadcasts to local subscribers.
@@ -164,7 +167,7 @@ void Core::note_turn() {
 
 base::Duration Core::may_rest(bool busy) {
     const bool work = busy || fanout.busy() || users.busy() || sender.dirty() || !deferred_.empty() ||
-                      review.active() || !port.inbox_empty();
+                      review.active() || !port.inbox_empty() || census.busy();
     if (!work || now >= gauges_due_) publish_gauges();
     if (work) return base::Duration::zero();
     base::Duration rest = kRestMax;
@@ -244,6 +247,8 @@ void Core::receive(CoreId from, const Envelope& envelope) {
                    [&](const Cached& e) { membership.cached(e); },
                    [&](const Publish& e) { home.publish(from, e); },
                    [&](const Sequenced& e) { calls.sequenced(e); },
+                   [&](const Query& e) { census.ask(from, e); },
+                   [&](const Told& e) { calls.told(e); },
                    [&](const Credit& e) { port.take_credit(from, e.count); },
                    [&](const Broadcast& e) { fanout.gather(e); },
                    [&](const Watch& e) { users.watch(from, e); },

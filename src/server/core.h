@@ -25,6 +25,7 @@
 #include "pubsub/message.h"
 #include "server/api_calls.h"
 #include "server/app_table.h"
+#include "server/census.h"
 #include "server/client.h"
 #include "server/dashboard.h"
 #include "server/drain.h"
@@ -124,6 +125,7 @@ public:
     Notices notices;            // what webhooks are made of
     Users users;                // who is signed in as whom, and who watches whom
     Home home;                  // order of the channels that live here
+    Census census;              // what the API asks about those channels
     Publisher publisher;        // publications on their way to their homes
     Lifecycle life;             // from accept to the freed slot
     ApiCalls calls;             // API calls that other cores have a part in

@@ -15,6 +15,7 @@
 #include <spillway/ids.h>
 #include <spillway/message.h>
 
+#include "protocol/api.h"
 #include "pubsub/block_pool.h"
 #include "pubsub/channel_key.h"
 #include "pubsub/local_watches.h"
@@ -39,7 +40,7 @@ struct NameBlock : pubsub::Block {
         name->hash = key.hash;
         name->app = key.app;
         name->size = static_cast<std::uint32_t>(key.name.size());
-        std::memcpy(name->text(), key.name.data(), key.name.size());
+        if (!key.name.empty()) std::memcpy(name->text(), key.name.data(), key.name.size());
         return name;
     }
 };
@@ -52,6 +53,14 @@ struct MemberBlock : pubsub::Block {
     [[nodiscard]] char* text() { return reinterpret_cast<char*>(this + 1); }
     [[nodiscard]] std::string_view id() { return {text(), id_bytes}; }
     [[nodiscard]] std::string_view info() { return {text() + id_bytes, info_bytes}; }
+};
+
+/// Text on its way to the core that asked for it.
+struct TextBlock : pubsub::Block {
+    std::uint32_t size = 0;
+
+    [[nodiscard]] char* text() { return reinterpret_cast<char*>(this + 1); }
+    [[nodiscard]] std::string_view view() { return {text(), size}; }
 };
 
 /// A publication that has no order yet: one body for all its channels. Held once per home core concerned.
@@ -132,6 +141,24 @@ struct Sequenced {
     std::uint32_t subscriptions = 0;
     std::uint32_t users = 0;
 };
+/// Core that serves the API -> home.
+struct Query {
+    enum class What : std::uint8_t {
+        channel,   // `name`: what it is like
+        users,     // `name`: who is in it
+        channels,  // all whose names begin with `name`
+    };
+    NameBlock* name = nullptr;
+    std::uint64_t reply_to = 0;  // the call that waits for Told
+    What what = What::channel;
+    protocol::InfoSet info;
+};
+/// Home -> core that asked: a piece of the answer's text, or nullptr for none.
+struct Told {
+    TextBlock* text = nullptr;
+    std::uint64_t reply_to = 0;
+    bool last = false;
+};
 /// Home -> publishing core: so many publications were taken, as many more may come.
 struct Credit {
     std::uint32_t count = 0;
@@ -200,9 +227,9 @@ struct Signal {
     What what = What::drain;
 };
 
-using Envelope =
-    std::variant<Join, Leave, Joined, Cached, Publish, Sequenced, Credit, Broadcast, Watch, Unwatch, Watched, Terminate,
-                 Expel, Returns, Knock, Knocked, AddressLeft, SurveyAsked, Surveyed, Reload, Reloaded, Signal>;
+using Envelope = std::variant<Join, Leave, Joined, Cached, Publish, Sequenced, Query, Told, Credit, Broadcast, Watch,
+                              Unwatch, Watched, Terminate, Expel, Returns, Knock, Knocked, AddressLeft, SurveyAsked,
+                              Surveyed, Reload, Reloaded, Signal>;
 static_assert(std::is_trivially_copyable_v<Envelope> && sizeof(Envelope) <= 48);
 
 }  // namespace spillway::server

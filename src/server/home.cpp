@@ -240,11 +240,22 @@ bool Home::try_sequence(CoreId from, const Publish& publish, std::string_view se
     ++credit_[from];
     if (publish.reply_to != 0) {
         Sequenced answer{publish.reply_to, publish.place};
-        if (publish.body->counts_wanted && channel != nullptr) answer.subscriptions = channel->subscribers();
+        if (publish.body->counts_wanted) {
+            const protocol::ChannelCounts now = counts(key);
+            answer.subscriptions = now.subscriptions;
+            answer.users = now.users;
+        }
         core_.port.send(from, answer);
     }
     core_.blocks.release(publish.body);
     return true;
+}
+
+protocol::ChannelCounts Home::counts(const pubsub::ChannelKey& key) const {
+    const pubsub::HomeChannel* channel = channels_.find(key);
+    if (channel == nullptr) return {};
+    const pubsub::Roster* members = roster(key);
+    return {channel->subscribers(), members == nullptr ? 0 : static_cast<std::uint32_t>(members->size())};
 }
 
 void Home::send_out(pubsub::HomeChannel& channel, PublishBody& body, std::string_view sender) {

@@ -23,6 +23,7 @@
 #include <string_view>
 #include <vector>
 
+#include "protocol/api_answer.h"
 #include "pubsub/event_cache.h"
 #include "pubsub/home_channels.h"
 #include "server/envelope.h"
@@ -67,6 +68,9 @@ public:
     [[nodiscard]] std::optional<base::Instant> next_due() const { return counts_.next_due(); }
 
     [[nodiscard]] const pubsub::HomeChannels& channels() const { return channels_; }
+    [[nodiscard]] pubsub::HomeChannels& channels() { return channels_; }
+    /// Of a channel that lives here, at this moment.
+    [[nodiscard]] protocol::ChannelCounts counts(const pubsub::ChannelKey& key) const;
     /// Who is in a presence channel that lives here; nullptr when nobody is, or it is none.
     [[nodiscard]] const pubsub::Roster* roster(const pubsub::ChannelKey& channel) const;
     [[nodiscard]] std::optional<pubsub::EventCache::Event> cached(const pubsub::ChannelKey& channel) const;

@@ -39,7 +39,14 @@ const HttpApi::Route HttpApi::kRoutes[] = {
     {Endpoint::batch_events, "POST", "batch_events", &HttpApi::publish},
     {Endpoint::terminate, "POST", "users/*/terminate_connections", &HttpApi::terminate},
     {Endpoint::upgrade, "GET", "publish", &HttpApi::upgrade},
+    {Endpoint::channels, "GET", "channels", &HttpApi::list_channels},
+    {Endpoint::channel, "GET", "channels/*", &HttpApi::tell_channel},
+    {Endpoint::users, "GET", "channels/*/users", &HttpApi::tell_users},
 };
+
+std::string_view HttpApi::methods(const Route& route) {
+    return route.method == "GET" ? "GET, HEAD, OPTIONS" : "POST, OPTIONS";
+}
 
 const HttpApi::Route* HttpApi::find_route(std::span<const std::string_view> segments, std::string_view& word) {
     const auto found =
@@ -62,8 +69,10 @@ void HttpApi::handle(Client& client, const http::Request& request, std::string_v
         front.respond_text(client, 404, "There is no app with this id.");
         return;
     }
+    allow_origin(client, request, *app);
+    if (request.method == "OPTIONS") return answer_options(client, *route);
     if (request.method != route->method && !(request.method == "HEAD" && route->method == "GET")) {
-        const http::Header allow[] = {{"Allow", route->method == "GET" ? "GET, HEAD" : route->method}};
+        const http::Header allow[] = {{"Allow", methods(*route)}};
         front.respond_text(client, 405, "This endpoint does not serve this method.", allow);
         return;
     }
@@ -100,21 +109,85 @@ bool HttpApi::authorised(Client& client, const http::Request& request, std::stri
     return false;
 }
 
+// ---- pages of other origins
+
+void HttpApi::allow_origin(Client& client, const http::Request& request, AppIndex app) {
+    const auto origin = request.header("Origin");
+    if (!origin) return;
+    const AppConfig& settings = core_.apps[app];
+    if (settings.allowed_origins.empty()) {
+        HttpFront::reply(client).allow_origin = "*";
+    } else if (origin_allowed(settings, *origin)) {
+        HttpFront::reply(client).allow_origin = *origin;
+    }
+}
+
+void HttpApi::answer_options(Client& client, const Route& route) {
+    const http::Header headers[] = {{"Allow", methods(route)},
+                                    {"Access-Control-Allow-Methods", methods(route)},
+                                    {"Access-Control-Allow-Headers", "Content-Type"},
+                                    {"Access-Control-Max-Age", "600"}};
+    const bool page = !HttpFront::reply(client).allow_origin.empty();
+    core_.http.respond(client, 204, {}, {}, std::span(headers).first(page ? std::size(headers) : 1));
+}
+
+// ---- questions
+
+protocol::ApiLimits HttpApi::limits(AppIndex app) const {
+    const AppConfig& settings = core_.apps[app];
+    return {settings.max_event_bytes, settings.max_event_name, settings.max_channel_name,
+            settings.max_channels_per_event, settings.max_batch};
+}
+
+void HttpApi::refuse(Client& client, const protocol::ApiError& error) {
+    core_.http.respond_text(client, error.status, error.reason);
+}
+
+std::span<const protocol::ApiParameter> HttpApi::parameters(const Client& client) {
+    parameters_.clear();
+    for (const http::Parameter& p : client.http->target.parameters()) parameters_.push_back({p.key, p.value});
+    return parameters_;
+}
+
+void HttpApi::list_channels(const Request& request) {
+    Client& client = request.client;
+    const auto query = protocol::read_channels_query(parameters(client));
+    if (!query) return refuse(client, query.error());
+    if (!core_.calls.list(client.id, HttpFront::reply(client).request, request.app, query->prefix, query->info))
+        return core_.http.respond_text(client, 503, "The server is too busy to answer this now.", kRetryAfter);
+    core_.http.put_off(client, HttpExchange::Wait::word);  // one list of a connection at a time
+}
+
+void HttpApi::tell_channel(const Request& request) {
+    Client& client = request.client;
+    const auto info = protocol::read_channel_query(request.word, parameters(client), limits(request.app));
+    if (!info) return refuse(client, info.error());
+    ask(client, Query::What::channel, pubsub::channel_key(request.app, request.word), *info);
+}
+
+void HttpApi::tell_users(const Request& request) {
+    const auto checked = protocol::check_users_query(request.word, limits(request.app));
+    if (!checked) return refuse(request.client, checked.error());
+    ask(request.client, Query::What::users, pubsub::channel_key(request.app, request.word), {});
+}
+
+void HttpApi::ask(Client& client, Query::What what, const pubsub::ChannelKey& channel, protocol::InfoSet info) {
+    if (!core_.calls.ask(client.id, HttpFront::reply(client).request, what, channel, info))
+        core_.http.respond_text(client, 503, "The server is too busy to answer this now.", kRetryAfter);
+}
+
 // ---- publishing
 
 void HttpApi::publish(const Request& request) {
     Client& client = request.client;
-    const AppConfig& settings = core_.apps[request.app];
-    const protocol::ApiLimits limits{settings.max_event_bytes, settings.max_event_name, settings.max_channel_name,
-                                     settings.max_channels_per_event, settings.max_batch};
     if (HttpFront::reply(client).endpoint == Endpoint::batch_events) {
-        const auto decoded = protocol::decode_batch(request.http.body, limits, scratch_);
+        const auto decoded = protocol::decode_batch(request.http.body, limits(request.app), scratch_);
         if (decoded) return publish_events(client, *decoded, true);
-        return core_.http.respond_text(client, decoded.error().status, decoded.error().reason);
+        return refuse(client, decoded.error());
     }
-    const auto decoded = protocol::decode_event(request.http.body, limits, scratch_);
+    const auto decoded = protocol::decode_event(request.http.body, limits(request.app), scratch_);
     if (decoded) return publish_events(client, std::span(&*decoded, 1), false);
-    core_.http.respond_text(client, decoded.error().status, decoded.error().reason);
+    refuse(client, decoded.error());
 }
 
 void HttpApi::publish_events(Client& client, std::span<const protocol::PublishEvent> events, bool batch) {

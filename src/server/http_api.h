@@ -60,10 +60,21 @@ private:
     void refuse_for_room(Client& client);
     void upgrade(const Request& request);
     void terminate(const Request& request);
+    void list_channels(const Request& request);
+    void tell_channel(const Request& request);
+    void tell_users(const Request& request);
+    void ask(Client& client, Query::What what, const pubsub::ChannelKey& channel, protocol::InfoSet info);
+    [[nodiscard]] static std::string_view methods(const Route& route);
+    void answer_options(Client& client, const Route& route);
+    void allow_origin(Client& client, const http::Request& request, AppIndex app);
+    [[nodiscard]] std::span<const protocol::ApiParameter> parameters(const Client& client);
+    [[nodiscard]] protocol::ApiLimits limits(AppIndex app) const;
+    void refuse(Client& client, const protocol::ApiError& error);
 
     Core& core_;
     protocol::ApiScratch scratch_;
     std::vector<protocol::QueryParam> query_;
+    std::vector<protocol::ApiParameter> parameters_;
     std::vector<Publication> publications_;
     struct Patience {
         std::uint64_t client = 0;

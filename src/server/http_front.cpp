@@ -416,9 +416,13 @@ void HttpFront::answer(std::uint64_t id, std::uint32_t request, int status, std:
     if (exchange.replies.empty()) return;
     const std::uint32_t place = request - exchange.replies.front().request;
     if (place >= exchange.replies.size() || exchange.replies[place].ready) return;
+    const bool at_hand = exchange.wait == HttpExchange::Wait::word && place + 1 == exchange.replies.size();
+    if (at_hand) exchange.wait = HttpExchange::Wait::nothing;
     put_answer(*client, exchange.replies[place], status, content_type, body, headers);
     if (client->state != ClientState::open) return;
-    if (exchange.replies.empty() && exchange.wait == HttpExchange::Wait::nothing && exchange.parser.idle()) {
+    if (at_hand) {
+        request_done(*client);
+    } else if (exchange.replies.empty() && exchange.wait == HttpExchange::Wait::nothing && exchange.parser.idle()) {
         give_back(*client);
         client->opened = {};
     }

@@ -9,6 +9,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "sim_world.h"
+#include "wire.h"
 
 namespace spillway::test {
 namespace {
@@ -117,6 +118,55 @@ TEST_CASE("publications that find no room wait, unread, and go on in order") {
     CHECK(publisher.statuses() == std::vector<int>(30, 200));
     CHECK(client.numbers().size() == 30);
     CHECK(std::is_sorted(client.numbers().begin(), client.numbers().end()));
+}
+
+TEST_CASE("the channels of all cores are told in one answer, in pieces, while others are served") {
+    SimWorld world(calm(3));
+    std::vector<std::string> channels;
+    for (int i = 0; i < 3000; ++i) channels.push_back("room-" + std::to_string(i));
+    for (std::size_t core = 0; core < 3; ++core)
+        static_cast<void>(world.subscriber(core, {channels.begin() + static_cast<std::ptrdiff_t>(core) * 1000,
+                                                  channels.begin() + static_cast<std::ptrdiff_t>(core + 1) * 1000}));
+    static_cast<void>(world.subscriber(0, {"other"}));
+    SimPublisher& publisher = world.connect_publisher(0);
+    world.settle();
+    publisher.ask_channels("room-");
+    publisher.publish(event({"other"}));  // behind the list, because answers keep their order
+    publisher.write(kAll);
+    world.settle();
+    CHECK(publisher.statuses() == std::vector<int>{200, 200});
+    publisher.ask_channels("room-");
+    world.settle();
+    const JsonObject told = read_json_object(field(read_json_object(publisher.body()), "channels"));
+    CHECK(told.size() == 3000);
+    for (const auto& channel : channels) REQUIRE(field(told, channel) == "{\"subscription_count\":1}");
+}
+
+TEST_CASE("a question that another core does not answer in time is 503, and its late answer nobody's") {
+    SimWorld world(calm(2));
+    const std::string there = world.channel_at(1);
+    SimPublisher& publisher = world.connect_publisher(0);
+    SimPublisher& gone = world.connect_publisher(0);
+    world.settle();
+    publisher.ask_channel(there);
+    publisher.write(kAll);
+    gone.ask_channels({});
+    gone.write(kAll);
+    run(world, 0, 5);
+    gone.reset();
+    world.clock.advance(milliseconds{5001});
+    world.scene.calm = false;
+    run(world, 0, 5);
+    publisher.read(kAll);
+    CHECK(publisher.statuses() == std::vector<int>{503});
+    world.settle();
+    CHECK(publisher.statuses().size() == 1);
+    CHECK(world.core(0).calls.size() == 0);
+    world.scene.unix_seconds = world.clock.unix_seconds();
+    publisher.ask_channel(there);
+    world.settle();
+    CHECK(publisher.statuses() == std::vector<int>{503, 200});
+    CHECK(publisher.body() == R"({"occupied":false,"subscription_count":0})");
 }
 
 }  // namespace spillway::test

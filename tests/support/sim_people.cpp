@@ -436,6 +436,20 @@ void SimPublisher::ask_figures(Seeded& dice) {
     out_.append("GET ").append(kPaths[dice.below(5)]).append(" HTTP/1.1\r\nHost: localhost\r\n\r\n");
 }
 
+void SimPublisher::get(const std::string& path, const std::string& prefix) {
+    waiting_.push_back({{}, false, true});
+    std::string query = "auth_key=";
+    query.append(kSimAppKey).append("&auth_timestamp=").append(std::to_string(scene_.unix_seconds));
+    query.append("&auth_version=1.0");
+    if (!prefix.empty()) query.append("&filter_by_prefix=").append(prefix);
+    query.append("&info=subscription_count");
+    out_ += "GET " + sign("GET", path, query) + " HTTP/1.1\r\nHost: s\r\n\r\n";
+}
+
+void SimPublisher::ask_channel(const std::string& channel) { get("/apps/app/channels/" + channel, {}); }
+
+void SimPublisher::ask_channels(const std::string& prefix) { get("/apps/app/channels", prefix); }
+
 void SimPublisher::misbehave(Seeded& dice) {
     if (mode_ == Mode::stream) return;
     waiting_.push_back({{}, true});
@@ -497,6 +511,7 @@ void SimPublisher::read(std::size_t most) {
 
 void SimPublisher::answered(const HttpAnswer& answer) {
     statuses_.push_back(answer.status);
+    body_ = answer.body;
     // Signed long ago, by the clock on the wall; or the request took too long to come.
     const bool outdated =
         !scene_.calm && ((answer.status == 401 && answer.body.starts_with("auth_timestamp")) || answer.status == 408);
@@ -515,6 +530,11 @@ void SimPublisher::answered(const HttpAnswer& answer) {
     if (request.bad) {
         sim_check((answer.status >= 400 && answer.status < 500) || (answer.status == 503 && !scene_.calm),
                   "refuses bad requests");
+        return;
+    }
+    if (request.question) {
+        sim_check(answer.status == 200 || outdated || (answer.status == 503 && !scene_.calm), "answers questions");
+        if (answer.status == 200) static_cast<void>(read_json_object(answer.body));
         return;
     }
     sim_check(answer.status == 200 || answer.status == 503 || outdated,

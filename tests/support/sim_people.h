@@ -185,6 +185,9 @@ public:
     void terminate(const std::string& user);
     /// Asks for health, metrics and the like.
     void ask_figures(Seeded& dice);
+    /// Asks for channels: for one by its name, or for all whose names begin so.
+    void ask_channel(const std::string& channel);
+    void ask_channels(const std::string& prefix);
     /// A request whose answer is some error.
     void misbehave(Seeded& dice);
     void read(std::size_t most);
@@ -204,6 +207,8 @@ public:
     }
     [[nodiscard]] FakeConnection& connection() const { return *connection_; }
     [[nodiscard]] const std::vector<int>& statuses() const { return statuses_; }
+    /// Of the last answer.
+    [[nodiscard]] const std::string& body() const { return body_; }
 
     bool rude = false;  // being closed is what it gets
 
@@ -211,10 +216,12 @@ private:
     struct Request {
         std::vector<std::uint64_t> numbers;
         bool bad = false;
+        bool question = false;
     };
     std::string describe(const Event& event, bool in_batch, Request& request);
     [[nodiscard]] std::string sign(std::string_view method, const std::string& path, const std::string& query) const;
     void post(std::string_view what, const std::string& body);
+    void get(const std::string& path, const std::string& prefix);
     void upgrade();
     void answered(const HttpAnswer& answer);
     void understand_frames();
@@ -232,6 +239,7 @@ private:
     std::uint64_t acknowledged_ = 0;
     std::deque<Request> waiting_;  // without an answer; of a stream those that are not everywhere in order
     std::vector<int> statuses_;
+    std::string body_;
     bool gone_ = false;
 };
 

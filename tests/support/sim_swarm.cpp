@@ -300,6 +300,12 @@ void SimWorld::step_publisher(SimPublisher& publisher) {
                 break;
             if (publisher.mode() == SimPublisher::Mode::figures) {
                 publisher.ask_figures(dice_);
+            } else if (publisher.mode() == SimPublisher::Mode::requests && dice_.chance(150)) {
+                if (dice_.chance(500)) {
+                    publisher.ask_channel(any_channel());
+                } else {
+                    publisher.ask_channels(dice_.chance(500) ? "" : "room-");
+                }
             } else if (!options_.calm && dice_.chance(20)) {
                 publisher.misbehave(dice_);
             } else if (options_.mesh_capacity > 8 && dice_.chance(200)) {

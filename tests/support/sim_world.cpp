@@ -537,7 +537,27 @@ void SimWorld::check_service() {
         sim_check(fresh.in(channel).deliveries == 1,
                   "delivers when everything is over: " + channel + " " + std::to_string(fresh.in(channel).deliveries));
     }
+    check_channels(publisher);
     check_rest();
+}
+
+/// The API tells every channel with its subscribers, as the cores that have them count them.
+void SimWorld::check_channels(SimPublisher& publisher) {
+    std::map<std::string, std::size_t> there;
+    for (auto& node : nodes_)
+        node->core->channels.for_each([&](pubsub::LocalChannel& channel) {
+            for (const pubsub::Subscriber& subscriber : channel.subscribers)
+                if (!subscriber.is_gone()) ++there[channel.name];
+        });
+    publisher.ask_channels({});
+    settle();
+    const JsonObject told = read_json_object(field(read_json_object(publisher.body()), "channels"));
+    sim_check(told.size() == there.size(), "lists every channel once: " + publisher.body());
+    for (const auto& [name, count] : there) {
+        sim_check(told.contains(name), "lists every channel");
+        sim_check(field(read_json_object(field(told, name)), "subscription_count") == std::to_string(count),
+                  "tells how many subscribe");
+    }
 }
 
 void SimWorld::send_everybody_off() {

@@ -201,6 +201,7 @@ private:
     void check_counts();
     [[nodiscard]] std::map<std::string, std::size_t> users_in(const std::string& channel);
     void check_service();
+    void check_channels(SimPublisher& publisher);
     void check_nothing_left();
     void send_everybody_off();
     [[nodiscard]] std::uint64_t queued(server::Core& core);

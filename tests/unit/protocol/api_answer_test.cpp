@@ -28,6 +28,23 @@ TEST_CASE("a channel tells the attributes asked for that it has") {
     CHECK(counts_of("presence", kBoth, {50, 42}) == R"({"subscription_count":50})");
 }
 
+TEST_CASE("a channel's state has the attributes asked for, of nobody as well") {
+    const auto state = [](std::string_view channel, InfoSet info, ChannelCounts counts, const CachedEvent* cached) {
+        std::string out;
+        append_channel_state(out, channel, info, counts, cached);
+        return out;
+    };
+    CHECK(state("c", {}, {}, nullptr) == R"({"occupied":false})");
+    CHECK(state("c", {}, {1, 0}, nullptr) == R"({"occupied":true})");
+    CHECK(state("presence-c", kBoth, {3, 2}, nullptr) == R"({"occupied":true,"user_count":2,"subscription_count":3})");
+    CHECK(state("presence-c", kBoth, {}, nullptr) == R"({"occupied":false,"user_count":0,"subscription_count":0})");
+    const CachedEvent event{"{\"a\":1}", 60};
+    CHECK(state("cache-c", {.cache = true}, {}, &event) ==
+          R"({"occupied":false,"cache":{"data":"{\"a\":1}","ttl":60}})");
+    CHECK(state("cache-c", {.subscription_count = true, .cache = true}, {1, 0}, nullptr) ==
+          R"({"occupied":true,"subscription_count":1,"cache":null})");
+}
+
 TEST_CASE("an event's answer names each channel once, in the order of the request") {
     ApiScratch scratch;
     const auto event = decode_event(

@@ -296,3 +296,50 @@ TEST_CASE("info is a list of known attributes") {
     CHECK_FALSE(parse_info("user_count,nonsense"));
     CHECK_FALSE(parse_info("user_count, cache"));
 }
+
+namespace {
+
+std::string list_fault(std::vector<ApiParameter> parameters) {
+    const auto query = read_channels_query(parameters);
+    return query ? "" : std::to_string(query.error().status) + " " + query.error().reason;
+}
+
+std::string channel_fault(std::string_view channel, std::string_view info) {
+    const std::vector<ApiParameter> parameters{{"info", info}};
+    const auto query = read_channel_query(channel, parameters, kLimits);
+    return query ? "" : std::to_string(query.error().status) + " " + query.error().reason;
+}
+
+}  // namespace
+
+TEST_CASE("the list of channels is chosen by prefix, and has users only of presence channels") {
+    const std::vector<ApiParameter> all{{"auth_key", "k"}, {"filter_by_prefix", "presence-a"}, {"info", "user_count"}};
+    const auto query = read_channels_query(all);
+    REQUIRE(query);
+    CHECK(query->prefix == "presence-a");
+    CHECK(query->info == InfoSet{.user_count = true});
+    CHECK(list_fault({}).empty());
+    CHECK(list_fault({{"info", "subscription_count"}}).empty());
+    CHECK(list_fault({{"info", "user_count"}}).starts_with("400 "));
+    CHECK(list_fault({{"info", "user_count"}, {"filter_by_prefix", "presence"}}).starts_with("400 "));
+    CHECK(list_fault({{"info", "cache"}, {"filter_by_prefix", "presence-"}}).starts_with("400 "));
+    CHECK(list_fault({{"info", "nonsense"}}).starts_with("400 "));
+}
+
+TEST_CASE("a channel is asked only for what it can have") {
+    CHECK(channel_fault("c", "").empty());
+    CHECK(channel_fault("c", "subscription_count").empty());
+    CHECK(channel_fault("c", "user_count").starts_with("400 "));
+    CHECK(channel_fault("c", "cache").starts_with("400 "));
+    CHECK(channel_fault("presence-c", "user_count,subscription_count").empty());
+    CHECK(channel_fault("presence-c", "cache").starts_with("400 "));
+    CHECK(channel_fault("presence-cache-c", "cache,user_count").empty());
+    CHECK(channel_fault("cache-c", "cache").empty());
+    CHECK(channel_fault("a b", "").starts_with("400 "));
+    CHECK(channel_fault("#server-to-user-1", "").starts_with("400 "));
+    CHECK(check_users_query("presence-c", kLimits).has_value());
+    CHECK_FALSE(check_users_query("private-c", kLimits).has_value());
+    CHECK_FALSE(check_users_query("presence-\n", kLimits).has_value());
+}
+
+TEST_CASE("a publication asks for no cache") { CHECK(Event(with("\"info\":\"cache\"")).fault() == "400 info:"); }

@@ -220,3 +220,35 @@ TEST_CASE("hidden channels are channels like others, and counted apart") {
     CHECK(channels.hidden() == 0);
     channels.check_invariants();
 }
+
+TEST_CASE("a scan meets once whatever is there from its begin to its end", "[pubsub][home_channels]") {
+    std::mt19937 dice(GENERATE(range(0U, 20U)));
+    HomeChannels home(1);
+    std::map<std::uint32_t, std::string> there;  // local slot -> name
+    std::uint32_t next = 0;
+    const auto open = [&] {
+        const std::string name = base::concat("c", next);
+        join_named(home, 0, {next, 1}, name);
+        there.emplace(next++, name);
+    };
+    const auto close = [&] {
+        if (there.empty()) return;
+        const auto victim = std::next(there.begin(), static_cast<std::ptrdiff_t>(dice() % there.size()));
+        home.leave(0, {victim->first, 1}, kPusher);
+        there.erase(victim);
+    };
+    for (int i = 0; i < 100; ++i) open();
+    for (int scans = 0; scans < 5; ++scans) {
+        const auto before = there;
+        std::map<std::string, int> met;
+        home.begin_scan();
+        while (const HomeChannel* channel = home.scan_next()) {
+            ++met[channel->name];
+            for (auto n = dice() % 3; n > 0; --n) dice() % 2 == 0 ? open() : close();
+            home.check_invariants();
+        }
+        for (const auto& [name, times] : met) CHECK(times == 1);
+        for (const auto& [slot, name] : before)
+            if (there.contains(slot)) CHECK(met.contains(name));
+    }
+}
