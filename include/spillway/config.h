@@ -55,6 +55,7 @@ struct AppConfig {
     std::uint64_t max_channels_per_event = kChannelsPerEventMax;
     std::uint64_t max_batch = kBatchMax;
     std::uint64_t client_events_per_second = 10;
+    std::uint64_t publishes_per_second = 0;
     Milliseconds cache_ttl{1'800'000};         // of a cache channel's last event
     std::vector<std::string> allowed_origins;  // empty = any; `*` matches any run of characters
     bool strict_protocol = false;

@@ -59,6 +59,10 @@ inline constexpr std::size_t kApiCallsMax = 65'536;
 inline constexpr std::size_t kListsMax = 8;
 inline constexpr std::size_t kListBytesMax = 64 * kMiB;
 
+/// Idempotency keys that one core remembers, and their bytes with their answers; the oldest are forgotten first.
+inline constexpr std::size_t kIdempotencyKeysMax = 65'536;
+inline constexpr std::size_t kIdempotencyBytesMax = 32 * kMiB;
+
 /// Control frames, pusher:error and close frames of one client waiting to be sent.
 inline constexpr std::size_t kControlQueueMax = 64;
 

@@ -190,6 +190,16 @@ std::expected<JsonValue, ApiError> parse(std::string_view body, ApiScratch& scra
     return *root;
 }
 
+/// A key is of the call, not of an event: either everything under it is published, or nothing.
+Fault read_batch_key(JsonValue root, ApiScratch& scratch) {
+    for (const PublishEvent& event : scratch.events)
+        if (!event.idempotency_key.empty()) return fault("idempotency_key belongs beside batch");
+    PublishEvent whole;
+    if (Fault bad = read_idempotency_key(root, whole)) return bad;
+    for (PublishEvent& event : scratch.events) event.idempotency_key = whole.idempotency_key;
+    return std::nullopt;
+}
+
 Fault add_single(JsonValue root, std::string_view body, const ApiLimits& limits, ApiScratch& scratch) {
     if (Fault bad = add_event(root, [body] { return body; }, limits, scratch)) return bad;
     place_channels(scratch);
@@ -221,6 +231,7 @@ Fault add_batch(JsonValue root, std::string_view body, const ApiLimits& limits, 
             return bad;
         }
     }
+    if (Fault bad = read_batch_key(root, scratch)) return bad;
     place_channels(scratch);
     return std::nullopt;
 }

@@ -48,7 +48,7 @@ struct PublishEvent {
     std::span<const std::string_view> channels;  // at least one, each once, in the order given
     std::optional<std::string_view> socket_id;   // the connection that shall not receive it
     Priority priority = Priority::normal;
-    std::string_view idempotency_key;  // empty = none
+    std::string_view idempotency_key;  // of the call, so the same for each event of a batch; empty = none
     InfoSet info;
 };
 

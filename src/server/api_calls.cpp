@@ -7,12 +7,16 @@
 #include <spillway/limits.h>
 
 #include "base/assert.h"
+#include "crypto/digest.h"
 #include "server/core.h"
 
 namespace spillway::server {
 namespace {
 
 constexpr http::Header kRetryAfter[] = {{"Retry-After", "1"}};
+
+/// Of the body's digest, in hex: enough to tell apart what nobody makes alike on purpose.
+constexpr std::uint32_t kDigestBytes = 32;
 
 std::uint32_t slot_of(std::uint64_t call) { return static_cast<std::uint32_t>(call); }
 std::uint32_t generation_of(std::uint64_t call) { return static_cast<std::uint32_t>(call >> 32); }
@@ -31,9 +35,64 @@ std::uint64_t ApiCalls::begin(std::uint64_t client, std::uint32_t request) {
 
 ApiCall* ApiCalls::find(std::uint64_t call) { return calls_.find(slot_of(call), generation_of(call)); }
 
-void ApiCalls::abandon(std::uint64_t call) {
-    if (find(call) != nullptr) calls_.release(slot_of(call));
+void ApiCalls::abandon(std::uint64_t name) {
+    ApiCall* call = find(name);
+    if (call == nullptr) return;
+    call->client = 0;
+    if (call->key == KeyState::asked) return;  // the owner's word must be answered
+    if (call->key == KeyState::granted) settle(*call, nullptr);
+    calls_.release(slot_of(name));
 }
+
+// ---- idempotency
+
+std::uint64_t ApiCalls::claim(std::uint64_t client, std::uint32_t request, AppIndex app, std::string_view key,
+                              std::string_view body) {
+    const std::uint64_t name = begin(client, request);
+    if (name == 0) return 0;
+    ApiCall& call = *find(name);
+    call.key = KeyState::asked;
+    call.key_owner = static_cast<CoreId>(pubsub::channel_hash(app, key) % core_.cores);
+    const std::string_view pieces[] = {body};
+    const crypto::HmacSha256Hex digest = crypto::hmac_sha256(key, pieces);
+    auto* block = core_.blocks.make<KeyBlock>(key.size() + kDigestBytes);
+    block->app = app;
+    block->key_size = static_cast<std::uint32_t>(key.size());
+    block->digest_size = kDigestBytes;
+    std::memcpy(block->text(), key.data(), key.size());
+    std::memcpy(block->text() + key.size(), digest.data(), kDigestBytes);
+    core_.port.send(call.key_owner, Claim{block, name});
+    return name;
+}
+
+void ApiCalls::claimed(const Claimed& answer) {
+    using Verdict = protocol::IdempotencyKeys::Verdict;
+    ApiCall* call = find(answer.call);
+    SPILLWAY_ASSERT(call != nullptr && call->key == KeyState::asked);
+    call->ticket = answer.ticket;
+    switch (answer.verdict) {
+        case Verdict::go: call->key = KeyState::granted; break;
+        case Verdict::same: call->key = KeyState::answered; break;
+        case Verdict::conflict: call->key = KeyState::conflict; break;
+        case Verdict::wait:
+        case Verdict::full: call->key = KeyState::full; break;
+    }
+    if (answer.answer != nullptr) {
+        call->text = answer.answer->view();
+        core_.blocks.release(answer.answer);
+    }
+    if (call->client == 0) {
+        abandon(answer.call);
+    } else if (Client* client = core_.find(call->client)) {
+        core_.http.word_came(*client);  // a publisher WebSocket asks again by itself
+    }
+}
+
+void ApiCalls::settle(const ApiCall& call, TextBlock* answer) {
+    core_.port.send(call.key_owner, Settle{answer, call.ticket});
+}
+
+// ---- publications
 
 void ApiCalls::sequenced(const Sequenced& answer) {
     ApiCall* call = find(answer.reply_to);
@@ -46,6 +105,7 @@ void ApiCalls::finish(std::uint64_t name, ApiCall& call) {
     const std::uint64_t client = call.client;
     const std::uint32_t request = call.request;
     const std::string body = call.info ? call.info->text() : "{}";
+    if (call.key == KeyState::granted) settle(call, make_text(core_.blocks, body));
     calls_.release(slot_of(name));
     core_.http.answer(client, request, 200, "application/json", body);
 }

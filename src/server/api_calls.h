@@ -24,6 +24,16 @@ class Core;
 /// How long other cores may take to answer a question.
 inline constexpr std::chrono::seconds kQueryTime{5};
 
+/// What is known of a call's idempotency key.
+enum class KeyState : std::uint8_t {
+    none,
+    asked,     // its owner has not answered
+    granted,   // to be published; its owner must be told the end
+    answered,  // it was published before: `text` is the answer
+    conflict,  // it was used for something else
+    full,      // too many wait for it
+};
+
 struct ApiCall {
     ApiCall() noexcept {}
 
@@ -31,8 +41,11 @@ struct ApiCall {
     std::uint32_t request = 0;                      // and to which of its requests
     std::uint32_t due = 0;                          // answers of other cores that have not come
     std::unique_ptr<protocol::PublishAnswer> info;  // null: {} is the answer
-    bool lists = false;                             // asks every home for its channels
-    std::string text;                               // of the answer to a question, as far as it was told
+    KeyState key = KeyState::none;
+    CoreId key_owner = 0;
+    std::uint64_t ticket = 0;  // granted: under which the key's owner knows it
+    bool lists = false;        // asks every home for its channels
+    std::string text;          // of the answer to a question, as far as it was told
 };
 
 class ApiCalls {
@@ -42,7 +55,10 @@ public:
     /// A call of a client's request, by the name that travels with it; 0: too many are under way.
     [[nodiscard]] std::uint64_t begin(std::uint64_t client, std::uint32_t request);
     [[nodiscard]] ApiCall* find(std::uint64_t call);
-    /// Its request will not be served, or its connection is gone before anything was begun.
+    /// A call that claims an idempotency key for a body, of a request that must wait for the owner's word; 0 as above.
+    [[nodiscard]] std::uint64_t claim(std::uint64_t client, std::uint32_t request, AppIndex app, std::string_view key,
+                                      std::string_view body);
+    /// Its request will not be served, or its connection is gone before anything was published.
     void abandon(std::uint64_t call);
 
     /// A question about one channel, and about all whose names begin with `prefix`. False: too many are under way. If that is
@@ -54,6 +70,7 @@ public:
 
     void sequenced(const Sequenced& answer);
     void told(const Told& answer);
+    void claimed(const Claimed& answer);
     /// Gives up on questions that were not answered in time.
     void step();
 
@@ -61,6 +78,7 @@ public:
 
 private:
     void finish(std::uint64_t name, ApiCall& call);
+    void settle(const ApiCall& call, TextBlock* answer);
 
     struct Question {
         std::uint64_t call = 0;

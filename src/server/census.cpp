@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/census.h"
 
-#include <cstring>
-
 #include "protocol/api_answer.h"
 #include "protocol/json_escape.h"
 #include "server/core.h"
@@ -32,12 +30,7 @@ void Census::ask(CoreId from, const Query& query) {
 }
 
 void Census::tell(CoreId from, std::uint64_t reply_to, std::string_view text, bool last) {
-    TextBlock* block = nullptr;
-    if (!text.empty()) {
-        block = core_.blocks.make<TextBlock>(text.size());
-        block->size = static_cast<std::uint32_t>(text.size());
-        std::memcpy(block->text(), text.data(), text.size());
-    }
+    TextBlock* const block = text.empty() ? nullptr : make_text(core_.blocks, text);
     core_.port.send(from, Told{block, reply_to, last});
 }
 

@@ -201,9 +201,6 @@ Applied read_app(const Reading& reading, const toml::table& table) {
             if (Applied done = read_webhooks(reading, key, node, app.app); !done) return done;
             continue;
         }
-        if (is_app_setting_to_come(name)) {
-            return reading.refuse(key.source(), concat(quoted(name), " in [[app]] is not supported yet"));
-        }
         const auto settings = app_settings();
         const auto setting =
             std::find_if(settings.begin(), settings.end(), [name](const AppSetting& s) { return s.key == name; });

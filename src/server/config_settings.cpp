@@ -353,6 +353,8 @@ constexpr AppSetting kAppSettings[] = {
     {"max_batch", [](AppDraft& d, std::string_view v) { return count(d.app.max_batch, v, 1, kBatchMax); }},
     {"client_events_per_second",
      [](AppDraft& d, std::string_view v) { return count(d.app.client_events_per_second, v); }},
+    {"publishes_per_second",
+     [](AppDraft& d, std::string_view v) { return count(d.app.publishes_per_second, v, 0, 1'000'000'000); }},
     {"cache_ttl", [](AppDraft& d, std::string_view v) { return duration(d.app.cache_ttl, v); }},
     {"allowed_origins", [](AppDraft& d, std::string_view v) { return origins(d.app, v); }},
     {"watchlist", [](AppDraft& d, std::string_view v) { return keep(d.app.watchlist, parse_switch(v)); }},
@@ -364,8 +366,6 @@ constexpr AppSetting kAppSettings[] = {
     {"strict_protocol", [](AppDraft& d, std::string_view v) { return keep(d.app.strict_protocol, parse_switch(v)); }},
     {"overflow", [](AppDraft& d, std::string_view v) { return overflow_of(d.app, v); }},
 };
-
-constexpr std::string_view kAppSettingsToCome[] = {"publishes_per_second"};
 
 // ---- webhooks
 
@@ -521,10 +521,6 @@ const Setting* find_setting(std::string_view name) {
 bool is_server_setting_to_come(std::string_view name) {
     return std::find(std::begin(kServerSettingsToCome), std::end(kServerSettingsToCome), name) !=
            std::end(kServerSettingsToCome);
-}
-
-bool is_app_setting_to_come(std::string_view key) {
-    return std::find(std::begin(kAppSettingsToCome), std::end(kAppSettingsToCome), key) != std::end(kAppSettingsToCome);
 }
 
 std::string key_name(std::string_view flag_name) {

@@ -64,7 +64,6 @@ struct WebhookSetting {
 
 /// Documented names that this version does not know yet; kept apart so that the message can say so.
 [[nodiscard]] bool is_server_setting_to_come(std::string_view name);  // flag name
-[[nodiscard]] bool is_app_setting_to_come(std::string_view key);
 
 /// "max-clients" as a key of the file ("max_clients") and as a variable ("SPILLWAY_MAX_CLIENTS").
 [[nodiscard]] std::string key_name(std::string_view flag_name);

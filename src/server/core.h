@@ -35,6 +35,7 @@
 #include "server/health_watch.h"
 #include "server/home.h"
 #include "server/http_front.h"
+#include "server/key_office.h"
 #include "server/lifecycle.h"
 #include "server/membership.h"
 #include "server/mesh.h"
@@ -126,6 +127,7 @@ public:
     Users users;                // who is signed in as whom, and who watches whom
     Home home;                  // order of the channels that live here
     Census census;              // what the API asks about those channels
+    KeyOffice key_office;       // idempotency keys it owns
     Publisher publisher;        // publications on their way to their homes
     Lifecycle life;             // from accept to the freed slot
     ApiCalls calls;             // API calls that other cores have a part in

@@ -16,6 +16,7 @@
 #include <spillway/message.h>
 
 #include "protocol/api.h"
+#include "protocol/idempotency_keys.h"
 #include "pubsub/block_pool.h"
 #include "pubsub/channel_key.h"
 #include "pubsub/local_watches.h"
@@ -61,6 +62,23 @@ struct TextBlock : pubsub::Block {
 
     [[nodiscard]] char* text() { return reinterpret_cast<char*>(this + 1); }
     [[nodiscard]] std::string_view view() { return {text(), size}; }
+};
+[[nodiscard]] inline TextBlock* make_text(pubsub::BlockPool& blocks, std::string_view text) {
+    auto* block = blocks.make<TextBlock>(text.size());
+    block->size = static_cast<std::uint32_t>(text.size());
+    if (!text.empty()) std::memcpy(block->text(), text.data(), text.size());
+    return block;
+}
+
+/// An idempotency key on its way to its owner, with what stands for the body.
+struct KeyBlock : pubsub::Block {
+    AppIndex app = 0;
+    std::uint32_t key_size = 0;
+    std::uint32_t digest_size = 0;
+
+    [[nodiscard]] char* text() { return reinterpret_cast<char*>(this + 1); }
+    [[nodiscard]] std::string_view key() { return {text(), key_size}; }
+    [[nodiscard]] std::string_view digest() { return {text() + key_size, digest_size}; }
 };
 
 /// A publication that has no order yet: one body for all its channels. Held once per home core concerned.
@@ -159,6 +177,23 @@ struct Told {
     std::uint64_t reply_to = 0;
     bool last = false;
 };
+/// Core that serves the API -> owner of an idempotency key.
+struct Claim {
+    KeyBlock* key = nullptr;
+    std::uint64_t call = 0;  // that waits for Claimed
+};
+/// Owner -> core that claimed.
+struct Claimed {
+    TextBlock* answer = nullptr;  // if it was published
+    std::uint64_t call = 0;
+    std::uint64_t ticket = 0;
+    protocol::IdempotencyKeys::Verdict verdict = protocol::IdempotencyKeys::Verdict::go;
+};
+/// Core that was told to go -> owner: the answer, or nullptr if nothing was published.
+struct Settle {
+    TextBlock* answer = nullptr;
+    std::uint64_t ticket = 0;
+};
 /// Home -> publishing core: so many publications were taken, as many more may come.
 struct Credit {
     std::uint32_t count = 0;
@@ -227,9 +262,9 @@ struct Signal {
     What what = What::drain;
 };
 
-using Envelope = std::variant<Join, Leave, Joined, Cached, Publish, Sequenced, Query, Told, Credit, Broadcast, Watch,
-                              Unwatch, Watched, Terminate, Expel, Returns, Knock, Knocked, AddressLeft, SurveyAsked,
-                              Surveyed, Reload, Reloaded, Signal>;
+using Envelope = std::variant<Join, Leave, Joined, Cached, Publish, Sequenced, Query, Told, Claim, Claimed, Settle,
+                              Credit, Broadcast, Watch, Unwatch, Watched, Terminate, Expel, Returns, Knock, Knocked,
+                              AddressLeft, SurveyAsked, Surveyed, Reload, Reloaded, Signal>;
 static_assert(std::is_trivially_copyable_v<Envelope> && sizeof(Envelope) <= 48);
 
 }  // namespace spillway::server

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
+#include "base/format.h"
 #include "pubsub/channel_name.h"
 #include "server/core.h"
 #include "ws/utf8.h"
@@ -180,6 +182,13 @@ void HttpApi::ask(Client& client, Query::What what, const pubsub::ChannelKey& ch
 
 void HttpApi::publish(const Request& request) {
     Client& client = request.client;
+    // Pusher's API may take them from either place, which leaves open which one counts.
+    constexpr std::string_view kBodyFields[] = {"name", "data", "channel", "channels[]", "socket_id", "info", "batch"};
+    for (const http::Parameter& parameter : client.http->target.parameters()) {
+        if (std::ranges::find(kBodyFields, parameter.key) == std::end(kBodyFields)) continue;
+        return refuse(client,
+                      {400, base::concat(parameter.key, " belongs in the JSON body, not in the query string"), 0});
+    }
     if (HttpFront::reply(client).endpoint == Endpoint::batch_events) {
         const auto decoded = protocol::decode_batch(request.http.body, limits(request.app), scratch_);
         if (decoded) return publish_events(client, *decoded, true);
@@ -191,22 +200,66 @@ void HttpApi::publish(const Request& request) {
 }
 
 void HttpApi::publish_events(Client& client, std::span<const protocol::PublishEvent> events, bool batch) {
-    if (!to_publications(client.app, events, publications_))
-        return core_.http.respond_text(client, 400, "idempotency_key is not supported yet.");
-    const std::uint64_t name = core_.calls.begin(client.id, HttpFront::reply(client).request);
+    HttpExchange& exchange = *client.http;
+    const std::string_view key = events.front().idempotency_key;
+    if (!may_publish(client, events) || (!key.empty() && !key_allows(client, key))) return;
+    to_publications(client.app, events, publications_);
+    const std::uint32_t request = HttpFront::reply(client).request;
+    const std::uint64_t name = exchange.call != 0 ? exchange.call : core_.calls.begin(client.id, request);
     const std::size_t answers = name == 0 ? 0 : core_.publisher.publish(publications_, name);
     if (answers == 0) {
-        core_.calls.abandon(name);
-        core_.http.put_off(client, HttpExchange::Wait::room);
-        core_.life.pause(client);
-        if (client.http->waiting_since == base::Instant{})
-            patience_.push_back({client.id, HttpFront::reply(client).request, core_.now + kPatience});
-        client.http->waiting_since = core_.now;
-        return;
+        if (exchange.call == 0) core_.calls.abandon(name);
+        return wait_for_room(client);
     }
+    exchange.call = 0;
     ApiCall& call = *core_.calls.find(name);
     call.due = static_cast<std::uint32_t>(answers);
     if (protocol::PublishAnswer::wanted(events)) call.info = std::make_unique<protocol::PublishAnswer>(events, batch);
+}
+
+/// The app's rate has room for the events; asked once for a request.
+bool HttpApi::may_publish(Client& client, std::span<const protocol::PublishEvent> events) {
+    if (client.http->call != 0 || client.http->waiting_since != base::Instant{}) return true;
+    const std::uint64_t rate = core_.apps[client.app].publishes_per_second;
+    if (core_.quotas.publishes[client.app].take(core_.now, rate, events.size())) return true;
+    core_.http.respond_text(client, 429, "This app publishes more than it may in a second.", kRetryAfter);
+    return false;
+}
+
+/// The request holds its idempotency key and is to publish. If not, it waits for the owner's word, or is answered here.
+bool HttpApi::key_allows(Client& client, std::string_view key) {
+    HttpExchange& exchange = *client.http;
+    if (exchange.call == 0) {
+        exchange.call = core_.calls.claim(client.id, HttpFront::reply(client).request, client.app, key,
+                                          exchange.parser.request().body);
+        if (exchange.call == 0) {
+            wait_for_room(client);
+        } else {
+            core_.http.put_off(client, HttpExchange::Wait::word);
+        }
+        return false;
+    }
+    ApiCall& call = *core_.calls.find(exchange.call);
+    if (call.key == KeyState::granted) return true;
+    const KeyState state = call.key;
+    const std::string text = std::move(call.text);
+    core_.calls.abandon(std::exchange(exchange.call, 0));
+    if (state == KeyState::answered) {
+        core_.http.respond_json(client, 200, text);
+    } else if (state == KeyState::conflict) {
+        core_.http.respond_text(client, 409, "This idempotency_key was used for another body.");
+    } else {
+        core_.http.respond_text(client, 503, "Too many requests wait for this idempotency_key.", kRetryAfter);
+    }
+    return false;
+}
+
+void HttpApi::wait_for_room(Client& client) {
+    core_.http.put_off(client, HttpExchange::Wait::room);
+    core_.life.pause(client);
+    if (client.http->waiting_since == base::Instant{})
+        patience_.push_back({client.id, HttpFront::reply(client).request, core_.now + kPatience});
+    client.http->waiting_since = core_.now;
 }
 
 void HttpApi::resume(Client& client) { publish({client, client.http->parser.request(), client.app, {}}); }
@@ -224,6 +277,7 @@ void HttpApi::step() {
 
 void HttpApi::refuse_for_room(Client& client) {
     client.http->wait = HttpExchange::Wait::nothing;
+    core_.calls.abandon(std::exchange(client.http->call, 0));
     core_.stats.publish_refused.add();
     core_.http.respond_text(client, 503, "The server is too busy to take this now; nothing was published.",
                             kRetryAfter);

@@ -57,6 +57,9 @@ private:
     [[nodiscard]] bool authorised(Client& client, const http::Request& request, std::string_view path, AppIndex app);
     void publish(const Request& request);
     void publish_events(Client& client, std::span<const protocol::PublishEvent> events, bool batch);
+    [[nodiscard]] bool may_publish(Client& client, std::span<const protocol::PublishEvent> events);
+    [[nodiscard]] bool key_allows(Client& client, std::string_view key);
+    void wait_for_room(Client& client);
     void refuse_for_room(Client& client);
     void upgrade(const Request& request);
     void terminate(const Request& request);

@@ -183,6 +183,12 @@ void HttpFront::put_off(Client& client, HttpExchange::Wait wait) {
     core_.life.watch(client);
 }
 
+void HttpFront::word_came(Client& client) {
+    if (client.http == nullptr || client.http->wait != HttpExchange::Wait::word) return;
+    client.http->wait = HttpExchange::Wait::room;
+    if (client.state == ClientState::open && !client.paused) core_.life.go_on(client);
+}
+
 void HttpFront::go_on(Client& client) {
     using Wait = HttpExchange::Wait;
     if (client.http == nullptr || client.state != ClientState::open) return;

@@ -111,6 +111,8 @@ public:
     void request_done(Client& client);
     /// Looks after what has waited for too long.
     void step() { api_.step(); }
+    /// Another core has said what the request at hand waits for.
+    void word_came(Client& client);
     /// The reply of the request at hand.
     [[nodiscard]] static Reply& reply(Client& client) { return client.http->replies.back(); }
     /// Requests were read whose answers are not out.

@@ -447,6 +447,7 @@ void Lifecycle::free(Client& client) {
     SPILLWAY_ASSERT(!client.recv_armed && !client.sending && client.subscriptions.size() == 0);
     core_.sender.drop_all(client);
     core_.http.give_back(client);
+    core_.publishing.forget(client);
     delete client.held_input;
     client.held_input = nullptr;
     core_.timers.cancel(client.slot());

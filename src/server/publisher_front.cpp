@@ -10,16 +10,14 @@
 
 namespace spillway::server {
 
-bool to_publications(AppIndex app, std::span<const protocol::PublishEvent> events, std::vector<Publication>& out) {
+void to_publications(AppIndex app, std::span<const protocol::PublishEvent> events, std::vector<Publication>& out) {
     out.clear();
     for (const protocol::PublishEvent& event : events) {
-        if (!event.idempotency_key.empty()) return false;
         // An id of another server's making, or of a client that is gone, excludes nobody.
         const auto excluded = event.socket_id ? protocol::parse_socket_id(*event.socket_id) : std::nullopt;
         out.push_back({app, event.name, event.data, event.channels, excluded.value_or(protocol::SocketId{}),
                        event.priority, false, event.info.any()});
     }
-    return true;
 }
 
 bool PublisherFront::message(Client& client, std::string_view text) {
@@ -30,9 +28,7 @@ bool PublisherFront::message(Client& client, std::string_view text) {
     const auto events = protocol::decode_publication(text, limits, scratch_);
     if (!events) {
         fail(client, events.error().reason);
-    } else if (!to_publications(client.app, *events, publications_)) {
-        fail(client, "idempotency_key and info are not supported yet.");
-    } else if (core_.publisher.publish(publications_, 0) == 0) {
+    } else if (take(client, text, *events) == Outcome::waits) {
         --client.request;
         return false;
     }
@@ -41,6 +37,69 @@ bool PublisherFront::message(Client& client, std::string_view text) {
     ws::append_text(frame, base::concat(R"({"ack":)", client.request, "}"));
     core_.sender.answer(client, frame);
     return true;
+}
+
+PublisherFront::Outcome PublisherFront::take(Client& client, std::string_view text,
+                                             std::span<const protocol::PublishEvent> events) {
+    if (protocol::PublishAnswer::wanted(events)) {
+        fail(client, "info is not told here; it is over HTTP");
+        return Outcome::failed;
+    }
+    if (!keyed_.empty() && keyed_.contains(client.id)) return take_keyed(client, text, events);
+    const std::uint64_t rate = core_.apps[client.app].publishes_per_second;
+    if (!core_.quotas.publishes[client.app].take(core_.now, rate, events.size())) {
+        fail(client, "This app publishes more than it may in a second.");
+        return Outcome::failed;
+    }
+    const Outcome outcome =
+        events.front().idempotency_key.empty() ? publish(client, events, 0) : take_keyed(client, text, events);
+    // It comes again, and takes its part of the rate then; unless it has a key, by which it is known.
+    if (outcome == Outcome::waits && !keyed_.contains(client.id))
+        core_.quotas.publishes[client.app].give_back(rate, events.size());
+    return outcome;
+}
+
+PublisherFront::Outcome PublisherFront::take_keyed(Client& client, std::string_view text,
+                                                   std::span<const protocol::PublishEvent> events) {
+    const auto known = keyed_.find(client.id);
+    if (known == keyed_.end()) {
+        const std::uint64_t name =
+            core_.calls.claim(client.id, client.request, client.app, events.front().idempotency_key, text);
+        if (name != 0) keyed_.emplace(client.id, name);
+        return Outcome::waits;
+    }
+    const std::uint64_t name = known->second;
+    const KeyState state = core_.calls.find(name)->key;
+    if (state == KeyState::asked) return Outcome::waits;
+    const Outcome outcome = state == KeyState::granted ? publish(client, events, name) : Outcome::done;
+    if (outcome == Outcome::waits) return outcome;
+    keyed_.erase(known);
+    if (state == KeyState::granted) return outcome;
+    core_.calls.abandon(name);
+    if (state == KeyState::answered) return Outcome::done;
+    fail(client, state == KeyState::conflict ? "This idempotency_key was used for another body."
+                                             : "Too many requests wait for this idempotency_key.");
+    return Outcome::failed;
+}
+
+PublisherFront::Outcome PublisherFront::publish(Client& client, std::span<const protocol::PublishEvent> events,
+                                                std::uint64_t call) {
+    to_publications(client.app, events, publications_);
+    const std::size_t answers = core_.publisher.publish(publications_, call);
+    if (answers == 0) return Outcome::waits;
+    if (call != 0) {
+        core_.calls.find(call)->due = static_cast<std::uint32_t>(answers);
+        core_.calls.find(call)->client = 0;  // nobody waits for this answer
+    }
+    return Outcome::done;
+}
+
+void PublisherFront::forget(const Client& client) {
+    if (keyed_.empty()) return;
+    const auto known = keyed_.find(client.id);
+    if (known == keyed_.end()) return;
+    core_.calls.abandon(known->second);
+    keyed_.erase(known);
 }
 
 void PublisherFront::fail(Client& client, std::string_view reason) {

@@ -10,6 +10,7 @@
 
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "protocol/api.h"
@@ -20,9 +21,8 @@ namespace spillway::server {
 
 class Core;
 
-/// Events of one API body as publications, views into the events. Null: something asked for is not supported (yet).
-[[nodiscard]] bool to_publications(AppIndex app, std::span<const protocol::PublishEvent> events,
-                                   std::vector<Publication>& out);
+/// Events of one API body as publications, views into the events.
+void to_publications(AppIndex app, std::span<const protocol::PublishEvent> events, std::vector<Publication>& out);
 
 class PublisherFront {
 public:
@@ -31,12 +31,21 @@ public:
     /// False: the mesh has no room for it now. It is to be brought again when there is.
     [[nodiscard]] bool message(Client& client, std::string_view text);
 
+    /// The client is gone.
+    void forget(const Client& client);
+
 private:
+    enum class Outcome : std::uint8_t { done, failed, waits };
+    [[nodiscard]] Outcome take(Client& client, std::string_view text, std::span<const protocol::PublishEvent> events);
+    [[nodiscard]] Outcome take_keyed(Client& client, std::string_view text,
+                                     std::span<const protocol::PublishEvent> events);
+    [[nodiscard]] Outcome publish(Client& client, std::span<const protocol::PublishEvent> events, std::uint64_t call);
     void fail(Client& client, std::string_view reason);
 
     Core& core_;
     protocol::ApiScratch scratch_;
     std::vector<Publication> publications_;
+    std::unordered_map<std::uint64_t, std::uint64_t> keyed_;  // client -> call of the message that waits for its key
 };
 
 }  // namespace spillway::server

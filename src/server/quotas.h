@@ -13,6 +13,7 @@
 #include <spillway/ids.h>
 
 #include "base/assert.h"
+#include "base/clock.h"
 
 namespace spillway::server {
 
@@ -32,6 +33,34 @@ public:
 
 private:
     std::atomic<std::uint64_t> count_{0};
+};
+
+/// A rate that holds for all cores together, exactly: `per_second` at once, then as many a second. Any thread.
+class RateQuota {
+public:
+    /// Takes `cost` if there is room for it, else nothing. per_second 0 = no limit; a cost above it is never granted.
+    [[nodiscard]] bool take(base::Instant now, std::uint64_t per_second, std::uint64_t cost) {
+        if (per_second == 0) return true;
+        const auto span = static_cast<std::int64_t>(kSecond * cost / per_second);
+        const std::int64_t at = now.time_since_epoch().count();
+        std::int64_t until = until_.load(std::memory_order_relaxed);
+        std::int64_t next = 0;
+        do {
+            next = std::max(until, at) + span;
+            if (cost > per_second || next - at > static_cast<std::int64_t>(kSecond)) return false;
+        } while (!until_.compare_exchange_weak(until, next, std::memory_order_relaxed));
+        return true;
+    }
+    /// Gives back what was taken and not used.
+    void give_back(std::uint64_t per_second, std::uint64_t cost) {
+        if (per_second != 0)
+            until_.fetch_sub(static_cast<std::int64_t>(kSecond * cost / per_second), std::memory_order_relaxed);
+    }
+
+private:
+    static constexpr std::uint64_t kSecond = 1'000'000'000;
+    static_assert(std::is_same_v<base::Duration, std::chrono::nanoseconds>);
+    std::atomic<std::int64_t> until_{0};  // nanoseconds: what was taken would have come by then, one after the other
 };
 
 /// One T for each app, which stays where it is when a reload brings more apps.
@@ -62,12 +91,13 @@ private:
 enum class Seat : std::uint8_t { none, handshake, api, client };
 
 struct Quotas {
-    explicit Quotas(std::size_t apps) : per_app(apps) {}
+    explicit Quotas(std::size_t apps) : per_app(apps), publishes(apps) {}
     Quota connections;  // descriptors of the main port
     Quota handshakes;
     Quota api;
     Quota clients;
     PerApp<Quota> per_app;
+    PerApp<RateQuota> publishes;
 };
 
 }  // namespace spillway::server

@@ -53,6 +53,7 @@ void Reloader::take(Succession next, MeshPort& port, Quotas& quotas, Ops& ops) {
                      " gone"));
     before_ = std::exchange(current_, std::move(next.snapshot));
     quotas.per_app.grow(current_->apps.size());
+    quotas.publishes.grow(current_->apps.size());
     if (const auto level = log::level_named(current_->config.log_level)) log::set_level(*level);
     ops.set_config(current_->config);
     const CoreId cores = port.self();  // the control endpoint comes after them

@@ -40,8 +40,9 @@ private:
     [[nodiscard]] ws::Flow flow() const {
         const bool choked =
             client_.kind == ClientKind::echo && client_.out != nullptr && client_.out->bytes() > kEchoUnreadMax;
-        return client_.state != ClientState::open || choked || front_.core_.port.tight() ? ws::Flow::pause
-                                                                                         : ws::Flow::go_on;
+        const bool put_back = client_.held_input != nullptr;
+        return client_.state != ClientState::open || choked || put_back || front_.core_.port.tight() ? ws::Flow::pause
+                                                                                                     : ws::Flow::go_on;
     }
 
     WsFront& front_;
@@ -74,7 +75,8 @@ void WsFront::feed(Client& client, std::span<const std::byte> bytes) {
         case ws::SessionState::ok: break;
         case ws::SessionState::paused:
             core_.life.hold_input(client, bytes.subspan(result.consumed));
-            if (core_.port.tight()) core_.life.pause(client);  // else it is choked, and goes on when it is flushed
+            if (core_.port.tight() || !echo)
+                core_.life.pause(client);  // else it is choked, and goes on when it is flushed
             break;
         case ws::SessionState::closed:
             core_.life.close(client, {result.close_code, CloseReason::peer_closed, {}, false});

@@ -169,4 +169,82 @@ TEST_CASE("a question that another core does not answer in time is 503, and its 
     CHECK(publisher.body() == R"({"occupied":false,"subscription_count":0})");
 }
 
+TEST_CASE("one key from two connections at the same moment, on two cores, is published once and answered twice") {
+    SimWorld world(calm(3));
+    const std::string channel = world.channel_at(2);
+    SimClient& client = world.subscriber(0, {channel});
+    SimPublisher& one = world.connect_publisher(0);
+    SimPublisher& two = world.connect_publisher(1);
+    world.settle();
+    one.publish_keyed(event({channel}));
+    two.repeat(one);
+    one.write(kAll);
+    two.write(kAll);
+    world.settle();
+    CHECK(one.statuses() == std::vector<int>{200});
+    CHECK(two.statuses() == std::vector<int>{200});
+    two.repeat(one);
+    world.settle();
+    CHECK(two.statuses() == std::vector<int>{200, 200});
+    CHECK(client.numbers().size() == 1);
+}
+
+TEST_CASE("a key whose publisher is gone before it was allowed to publish is free for the next") {
+    SimWorld world(calm(2));
+    const std::string channel = world.channel_at(1);
+    SimClient& client = world.subscriber(1, {channel});
+    for (int round = 0; round < 6; ++round) {  // its owner is either core
+        SimPublisher& one = world.connect_publisher(0);
+        SimPublisher& two = world.connect_publisher(0);
+        world.settle();
+        one.publish_keyed(event({channel}));
+        one.write(kAll);
+        run(world, 0);
+        two.repeat(one);
+        two.write(kAll);
+        run(world, 0);
+        one.reset();
+        run(world, 0, 3);
+        world.settle();
+        CHECK(two.statuses() == std::vector<int>{200});
+        CHECK(client.numbers().size() == static_cast<std::size_t>(round) + 1);
+    }
+    CHECK(world.core(0).calls.size() == 0);
+    CHECK(world.core(0).key_office.keys().pending() + world.core(1).key_office.keys().pending() == 0);
+}
+
+TEST_CASE("pipelined publications with and without keys keep their order") {
+    SimWorld world(calm(2));
+    const std::string channel = world.channel_at(1);
+    SimClient& client = world.subscriber(0, {channel});
+    SimPublisher& publisher = world.connect_publisher(0);
+    world.settle();
+    for (int i = 0; i < 10; ++i) {
+        publisher.publish(event({channel}));
+        publisher.publish_keyed(event({channel}));
+    }
+    world.settle();
+    CHECK(publisher.statuses() == std::vector<int>(20, 200));
+    CHECK(client.numbers().size() == 20);
+    CHECK(std::is_sorted(client.numbers().begin(), client.numbers().end()));
+}
+
+TEST_CASE("a publisher WebSocket's keys are those of the HTTP API") {
+    SimWorld world(calm(2));
+    const std::string channel = world.channel_at(1);
+    SimClient& client = world.subscriber(0, {channel});
+    SimPublisher& stream = world.connect_publisher(0, SimPublisher::Mode::stream);
+    SimPublisher& requests = world.connect_publisher(1);
+    world.settle();
+    for (int i = 0; i < 3; ++i) {
+        stream.publish_keyed(event({channel}));
+        requests.repeat(stream);
+        stream.repeat(stream);
+    }
+    world.settle();
+    CHECK(stream.acknowledged() == 6);
+    CHECK(requests.statuses() == std::vector<int>(3, 200));
+    CHECK(client.numbers().size() == 3);
+}
+
 }  // namespace spillway::test

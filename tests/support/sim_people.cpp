@@ -417,6 +417,22 @@ void SimPublisher::publish(const Event& event) {
     post("events", body);
 }
 
+void SimPublisher::publish_keyed(const Event& event) {
+    keyed_ = {};
+    keyed_.keyed = true;
+    keyed_body_ = describe(event, false, keyed_);
+    Publication& publication = scene_.model.at(keyed_.numbers.front());
+    // Whichever copy comes first is published, so it keeps no order with others of any connection.
+    publication.source = (std::uint64_t{1} << 60) + publication.number;
+    keyed_body_.insert(1, "\"idempotency_key\":\"key-" + std::to_string(publication.number) + "\",");
+    repeat(*this);
+}
+
+void SimPublisher::repeat(const SimPublisher& publisher) {
+    waiting_.push_back(publisher.keyed_);
+    post("events", publisher.keyed_body_);
+}
+
 void SimPublisher::batch(const std::vector<Event>& events) {
     Request request;
     std::string body = "{\"batch\":[";
@@ -542,7 +558,7 @@ void SimPublisher::answered(const HttpAnswer& answer) {
     for (const std::uint64_t number : request.numbers) {
         if (answer.status == 200) {
             scene_.model.acknowledged(number);
-        } else {
+        } else if (!request.keyed) {
             scene_.model.refused(number);
         }
     }
@@ -580,7 +596,8 @@ void SimPublisher::depart() {
     connection_->close();
     gone_ = true;
     for (const Request& request : waiting_)
-        for (const std::uint64_t number : request.numbers) scene_.model.at(number).fate = Publication::Fate::lost;
+        for (const std::uint64_t number : request.numbers)
+            if (!request.keyed) scene_.model.at(number).fate = Publication::Fate::lost;
 }
 
 void SimPublisher::finish() { connection_->finish(); }

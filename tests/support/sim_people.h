@@ -183,6 +183,10 @@ public:
     void batch(const std::vector<Event>& events);
     /// Has all connections of a user closed.
     void terminate(const std::string& user);
+    /// Publishes under an idempotency key; repeat() sends the very same again, over this connection.
+    void publish_keyed(const Event& event);
+    void repeat(const SimPublisher& publisher);
+    [[nodiscard]] bool has_keyed() const { return !keyed_body_.empty(); }
     /// Asks for health, metrics and the like.
     void ask_figures(Seeded& dice);
     /// Asks for channels: for one by its name, or for all whose names begin so.
@@ -217,6 +221,7 @@ private:
         std::vector<std::uint64_t> numbers;
         bool bad = false;
         bool question = false;
+        bool keyed = false;  // what is refused may be published by the next that brings it
     };
     std::string describe(const Event& event, bool in_batch, Request& request);
     [[nodiscard]] std::string sign(std::string_view method, const std::string& path, const std::string& query) const;
@@ -240,6 +245,8 @@ private:
     std::deque<Request> waiting_;  // without an answer; of a stream those that are not everywhere in order
     std::vector<int> statuses_;
     std::string body_;
+    std::string keyed_body_;
+    Request keyed_;
     bool gone_ = false;
 };
 

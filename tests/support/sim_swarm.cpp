@@ -306,6 +306,13 @@ void SimWorld::step_publisher(SimPublisher& publisher) {
                 } else {
                     publisher.ask_channels(dice_.chance(500) ? "" : "room-");
                 }
+            } else if (dice_.chance(150)) {
+                const SimPublisher& other = *publishers_[dice_.below(publishers_.size())];
+                if (other.has_keyed() && dice_.chance(600)) {
+                    publisher.repeat(other);
+                } else {
+                    publisher.publish_keyed(any_event(options_.channels_per_publication));
+                }
             } else if (!options_.calm && dice_.chance(20)) {
                 publisher.misbehave(dice_);
             } else if (options_.mesh_capacity > 8 && dice_.chance(200)) {

@@ -636,6 +636,7 @@ void SimWorld::check_nothing_left() {
         sim_check(c.sender.outflows() == 0 && c.sender.queued_messages() == 0, "has every outflow back");
         sim_check(c.gate.book().clients() == 0, "gives every place of an address back");
         sim_check(c.http.exchanges() == 0, "has every exchange back");
+        sim_check(c.key_office.keys().pending() == 0, "hears the end of every idempotency key");
         sim_check(c.calls.size() == 0, "brings every API call to its end");
         sim_check(c.timers.size() == 0, "has no timer set");
         sim_check(c.gaps.size() == 0, "remembers nothing of what clients missed");

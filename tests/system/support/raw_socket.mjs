@@ -71,7 +71,8 @@ export class RawSocket {
     return all.subarray(0, n);
   }
 
-  async #takeLine(ms) {
+  /** The next line without its end; null when the connection ended. */
+  async line(ms = 5000) {
     for (let line = ''; ; ) {
       const byte = await this.take(1, ms);
       if (byte === null) return line === '' ? null : line;
@@ -82,12 +83,12 @@ export class RawSocket {
 
   /** {status, reason, headers (lower-case), body}; null when the connection ended without one. */
   async response({ method = 'GET', ms = 5000 } = {}) {
-    const first = await this.#takeLine(ms);
+    const first = await this.line(ms);
     if (first === null) return null;
     const [, status, reason] = first.match(/^HTTP\/1\.1 (\d{3}) ?(.*)$/) ?? [];
     if (!status) throw new Error(`status line: ${JSON.stringify(first)}`);
     const headers = {};
-    for (let line; (line = await this.#takeLine(ms)) !== ''; ) {
+    for (let line; (line = await this.line(ms)) !== ''; ) {
       const [, name, value] = line?.match(/^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*(.*?)[ \t]*$/) ?? [];
       if (!name) throw new Error(`header line: ${JSON.stringify(line)}`);
       headers[name.toLowerCase()] = value;

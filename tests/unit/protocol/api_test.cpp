@@ -343,3 +343,16 @@ TEST_CASE("a channel is asked only for what it can have") {
 }
 
 TEST_CASE("a publication asks for no cache") { CHECK(Event(with("\"info\":\"cache\"")).fault() == "400 info:"); }
+
+TEST_CASE("a batch has one idempotency key, beside it") {
+    ApiScratch scratch;
+    const std::string event(kEvent);
+    const auto keyed =
+        decode_batch("{\"idempotency_key\":\"k\",\"batch\":[" + event + "," + event + "]}", kLimits, scratch);
+    REQUIRE(keyed);
+    for (const PublishEvent& each : *keyed) CHECK(each.idempotency_key == "k");
+    const std::string inside = event.substr(0, event.size() - 1) + ",\"idempotency_key\":\"k\"}";
+    CHECK(decode_batch("{\"batch\":[" + inside + "]}", kLimits, scratch).error().reason ==
+          "idempotency_key belongs beside batch");
+    CHECK_FALSE(decode_batch("{\"idempotency_key\":7,\"batch\":[" + event + "]}", kLimits, scratch));
+}

@@ -623,6 +623,7 @@ max_event_name = 50
 max_channels_per_event = 20
 max_batch = 5
 client_events_per_second = 3
+publishes_per_second = 500
 allowed_origins = ["https://*.example.com", "localhost"]
 strict_protocol = true
 overflow = "drop-oldest"
@@ -640,6 +641,7 @@ overflow = "drop-oldest"
     CHECK(a.max_channels_per_event == 20);
     CHECK(a.max_batch == 5);
     CHECK(a.client_events_per_second == 3);
+    CHECK(a.publishes_per_second == 500);
     CHECK(a.allowed_origins == std::vector<std::string>{"https://*.example.com", "localhost"});
     CHECK(a.strict_protocol);
     CHECK(a.has_overflow);
@@ -682,8 +684,6 @@ TEST_CASE("a refused file is named with its line and the reason", "[server][conf
               .starts_with("f:2: trusted_proxies: '10.0.0.1/8' is not a network"));
     CHECK(refusal("[app]\nid = \"1\"\n") == "f:1: apps are written as [[app]], with two brackets");
     CHECK(refusal("app = [1]\n").starts_with("f:1: apps are written"));
-    CHECK(refusal(concat(kApp, "publishes_per_second = 1\n")) ==
-          "f:5: 'publishes_per_second' in [[app]] is not supported yet");
     CHECK(refusal(concat(kApp, "max_client = 1\n")) ==
           "f:5: unknown key 'max_client' in [[app]]: did you mean 'max_clients'?");
     CHECK(refusal(concat(kApp, "enabled = \"yes\"\n")) == "f:5: enabled: 'yes' is neither true nor false");

@@ -8,6 +8,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+using namespace spillway;
 using namespace spillway::server;
 
 namespace {
@@ -108,4 +109,34 @@ TEST_CASE("counts of apps stay where they are when there are more apps", "[serve
     CHECK(quotas.per_app[65'534].count() == 0);
     quotas.per_app.grow(1);
     CHECK(quotas.per_app[65'534].enter(1));
+}
+
+TEST_CASE("a rate admits exactly so many in a second, whoever asks at the same time") {
+    constexpr std::uint64_t kRate = 1000;
+    const base::Instant start{std::chrono::seconds{5}};
+    RateQuota rate;
+    std::atomic<std::uint64_t> granted{0};
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i)
+        threads.emplace_back([&] {
+            for (int n = 0; n < 2000; ++n) granted += rate.take(start, kRate, 1) ? 1 : 0;
+        });
+    for (auto& thread : threads) thread.join();
+    CHECK(granted == kRate);
+    CHECK_FALSE(rate.take(start + std::chrono::microseconds{900}, kRate, 1));
+    CHECK(rate.take(start + std::chrono::milliseconds{1}, kRate, 1));
+    CHECK_FALSE(rate.take(start + std::chrono::milliseconds{1}, kRate, 1));
+    CHECK(rate.take(start + std::chrono::seconds{9}, kRate, kRate));
+    CHECK_FALSE(rate.take(start + std::chrono::seconds{9}, kRate, 1));
+}
+
+TEST_CASE("a rate of none admits everything, and a cost above the rate is never admitted") {
+    RateQuota rate;
+    const base::Instant now{std::chrono::seconds{5}};
+    for (int i = 0; i < 1000; ++i) CHECK(rate.take(now, 0, 10));
+    CHECK_FALSE(rate.take(now, 5, 6));
+    CHECK(rate.take(now, 5, 5));
+    rate.give_back(5, 2);
+    CHECK(rate.take(now, 5, 2));
+    CHECK_FALSE(rate.take(now, 5, 1));
 }
