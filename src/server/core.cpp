@@ -125,7 +125,8 @@ base::Duration Core::turn() {
     census.step();
     // 4. To other cores before our own fan-out: they work at the same time.
     port.flush();
-    // 5. One slice of broadcasts to local subscribers.
+    // 5. Answers, which are few, do not wait for a slice of broadcasts; then that.
+    sender.flush_dirty();
     fanout.run();
     users.go_on();
     // 6. One send per client that gained something else.
