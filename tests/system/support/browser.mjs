@@ -82,6 +82,10 @@ export class Page {
     await this.until('document.readyState === "complete"');
   }
 
+  close() {
+    return this.send('Page.close');
+  }
+
   /** The value of an expression in the page; promises are waited for. */
   async value(expression) {
     const { result, exceptionDetails: fault } = await this.send('Runtime.evaluate', {
