@@ -82,6 +82,7 @@ describe('webhooks', { concurrency: 8 }, () => {
     assert.ok(Math.abs(request.time.getTime() - request.at) < 5000);
     assert.equal(receiver.requests.every((r) => r.events.length === 1), true, 'one event per POST');
     assert.deepEqual(await lost(server), [0, 0, 0, 0]);
+    await server.untilMetric('spillway_webhooks_total', { result: 'delivered' }, 3);
     const stats = JSON.parse((await server.page('/stats')).text);
     assert.equal(stats.webhooks.delivered, 3);
     assert.equal(stats.webhook_posts.ok, 3);
