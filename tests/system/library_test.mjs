@@ -29,6 +29,41 @@ onCores('the official server library', {}, (group) => {
     assert.equal((await clients[2].event('e', 'news')).data, '{"a":1}');
   });
 
+  group('get: channels, one channel, who is there, as strings', async (server) => {
+    const library = officialPublisher(server);
+    const get = async (path, params) => json(library.get({ path, params }));
+    assert.deepEqual(await get('/channels'), { channels: {} });
+    const clients = await Promise.all([0, 1, 2].map(() => PlainPusher.open(server)));
+    for (const client of clients) await client.subscribe('news');
+    await clients[0].subscribe('presence-room', member(1));
+    await clients[1].subscribe('presence-room', member(1));
+    await clients[2].subscribe('presence-room', member('two'));
+    await clients[0].subscribe('AZaz09_-=@,.;');
+    assert.deepEqual(await get('/channels'), { channels: { 'news': {}, 'presence-room': {}, 'AZaz09_-=@,.;': {} } });
+    assert.deepEqual(await get('/channels', { filter_by_prefix: 'presence-', info: 'user_count' }), { channels: { 'presence-room': { user_count: 2 } } });
+    assert.deepEqual(await get('/channels', { filter_by_prefix: 'AZaz09_-=@,.;' }), { channels: { 'AZaz09_-=@,.;': {} } });
+    assert.deepEqual(await get('/channels/news', { info: 'subscription_count' }), { occupied: true, subscription_count: 3 });
+    assert.deepEqual(await get('/channels/presence-room', { info: 'user_count,subscription_count' }),
+      { occupied: true, user_count: 2, subscription_count: 3 });
+    assert.deepEqual(await get('/channels/nobody'), { occupied: false });
+    const { users } = await get('/channels/presence-room/users');
+    assert.deepEqual(users.map(({ id }) => id).sort(), ['1', 'two']);
+    await json(library.trigger('cache-price', 'tick', { eur: 7 }));
+    const { cache } = await get('/channels/cache-price', { info: 'cache' });
+    assert.equal(cache.data, '{"eur":7}');
+    assert.ok(cache.ttl > 0 && cache.ttl <= 1800, `${cache.ttl} s`);
+    assert.deepEqual(await json(library.trigger('presence-room', 'e', 'x', { info: 'user_count' })),
+      { channels: { 'presence-room': { user_count: 2 } } });
+    assert.deepEqual(await json(library.triggerBatch([
+      { channel: 'news', name: 'e', data: {} }, { channel: 'presence-room', name: 'e', data: {}, info: 'user_count' },
+    ])), { batch: [{}, { user_count: 2 }] });
+    for (const [path, params] of [['/channels', { info: 'user_count' }], ['/channels/news/users'], ['/channels/news', { info: 'user_count' }]]) {
+      const error = await get(path, params).then(() => assert.fail(`${path} was answered`), (e) => e);
+      assert.equal(error.status, 400, path);
+      assert.notEqual(error.body, '');
+    }
+  });
+
   group('a hundred channels in one trigger', async (server) => {
     const client = await PlainPusher.open(server);
     const channels = Array.from({ length: 100 }, (_, i) => `many-${i}`);
