@@ -26,6 +26,9 @@ class DevTools {
     const tools = new DevTools();
     tools.socket = new WebSocket(url, { perMessageDeflate: false });
     tools.socket.on('message', (text) => tools.#take(JSON.parse(text)));
+    tools.socket.on('close', () => {
+      for (const { reject } of tools.#waiting.values()) reject(new Error('the browser ended'));
+    });
     await new Promise((resolve, reject) => tools.socket.once('open', resolve).once('error', reject));
     return tools;
   }
@@ -47,10 +50,11 @@ class DevTools {
 
   send(method, params = {}, sessionId = undefined) {
     const id = this.#next++;
-    return new Promise((resolve, reject) => {
+    const answer = new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
       this.socket.send(JSON.stringify({ id, method, params, sessionId }));
     });
+    return within(15_000, `answer of the browser to ${method}`, answer);
   }
 }
 
@@ -110,6 +114,7 @@ export class Page {
 
   /** A PNG, kept as a file if one is named. */
   async screenshot(file) {
+    await this.send('Page.bringToFront');  // a page behind another one may never be drawn
     const { data } = await this.send('Page.captureScreenshot', { format: 'png' });
     const png = Buffer.from(data, 'base64');
     if (file) await writeFile(file, png);

@@ -34,7 +34,7 @@ export class WebApp {
     const { id: appId, key, secret } = server.app;
     app.pages = pages;
     app.backend = new PusherServer({
-      appId, key, secret, host: server.host, port: String(server.port), useTLS: false,
+      appId, key, secret, host: server.host, port: String(server.port), useTLS: false, timeout: 10_000,
       encryptionMasterKeyBase64: Buffer.alloc(32, 7).toString('base64'),
     });
     app.http = http.createServer((request, response) => app.#answer(request, response));
