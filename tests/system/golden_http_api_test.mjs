@@ -22,11 +22,12 @@ function wholeRequest(server, text, isSigned) {
 }
 
 const actors = {
-  /** Pusher clients and the channels they join: `2 in room`, one line each. */
+  /** Pusher clients and the channels they join: `2 in room`, `1 in presence-room as 7`; one line each. */
   async clients(step, scene) {
     for (const line of step.text.split('\n').filter(Boolean)) {
-      const [count, , channel] = line.split(' ');
-      for (let i = 0; i < Number(count); i++) await (await PlainPusher.open(scene.server)).subscribe(channel);
+      const [count, , channel, , user] = line.split(' ');
+      const channelData = user && JSON.stringify({ user_id: user });
+      for (let i = 0; i < Number(count); i++) await (await PlainPusher.open(scene.server)).subscribe(channel, channelData);
     }
   },
 
