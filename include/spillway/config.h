@@ -124,6 +124,10 @@ struct Config {
 
     std::uint64_t queue_messages = 1024;
     std::uint64_t queue_bytes = 1 * kMiB;
+    std::uint64_t backlog_bytes = 0;  // of all clients together; 0 = none, here and below
+    bool backlog_bytes_derived = true;
+    std::uint64_t memory_limit = 0;
+    bool memory_limit_derived = true;  // true: derived from the host's or the cgroup's at start
     OverflowPolicy overflow = OverflowPolicy::drop_newest;
     std::uint64_t socket_send_buffer = 256 * kKiB;
 

@@ -27,8 +27,9 @@ enum class CloseReason : std::uint8_t {
     drain,
     finished,  // an HTTP exchange that ended as it should
     internal,  // a fault of ours
+    memory,    // 4100: its backlog was among the largest when memory ran out
 };
-inline constexpr std::size_t kCloseReasons = 14;
+inline constexpr std::size_t kCloseReasons = 15;
 
 /// Why one delivery (one message to one subscriber) did not happen.
 enum class DropReason : std::uint8_t {
@@ -52,7 +53,7 @@ enum class OverflowPolicy : std::uint8_t { drop_newest, drop_oldest, conflate, d
     constexpr std::string_view names[kCloseReasons] = {
         "peer_closed",       "peer_reset",   "protocol_error", "message_too_big", "policy",
         "handshake_timeout", "pong_timeout", "read_timeout",   "write_timeout",   "queue_full",
-        "over_capacity",     "drain",        "finished",       "internal"};
+        "over_capacity",     "drain",        "finished",       "internal",        "memory"};
     return names[static_cast<std::size_t>(r)];
 }
 [[nodiscard]] constexpr std::string_view to_string(DropReason r) {

@@ -29,6 +29,7 @@ using namespace std::chrono_literals;
 constexpr Milliseconds kTimeoutMin = 10ms;  // a tick of the timer wheel
 constexpr Milliseconds kWebhookTimeoutMax = 60s;
 constexpr std::uint64_t kWebhookQueueEventsMax = 1'000'000;
+constexpr std::uint64_t kMemoryMax = std::uint64_t{1} << 50;
 constexpr std::uint64_t kUnbounded = std::numeric_limits<std::uint64_t>::max();
 
 std::string quoted(std::string_view text) { return concat('\'', base::log::escaped(text, 100), '\''); }
@@ -140,6 +141,18 @@ bool fixed(Config& next, const Config& running) {
     return differs;
 }
 
+Applied memory_limit(Config& config, std::string_view text) {
+    config.memory_limit_derived = false;
+    if (text == "0") return keep(config.memory_limit, parse_count(text));
+    return size(config.memory_limit, text, kKiB, kMemoryMax);
+}
+
+Applied backlog_bytes(Config& config, std::string_view text) {
+    config.backlog_bytes_derived = false;
+    if (text == "0") return keep(config.backlog_bytes, parse_count(text));
+    return size(config.backlog_bytes, text, kKiB, kMemoryMax);
+}
+
 Applied max_api_connections(Config& config, std::string_view text) {
     if (Applied applied = count(config.max_api_connections, text); !applied) return applied;
     config.max_api_connections_derived = false;
@@ -225,6 +238,11 @@ constexpr Setting kServerSettings[] = {
      [](ConfigDraft& d, std::string_view v) { return count(d.config.queue_messages, v, 1, 1'048'576); }},
     {"queue-bytes", "SIZE", "1MiB", "bytes that may wait for one client",
      [](ConfigDraft& d, std::string_view v) { return size(d.config.queue_bytes, v, kKiB, 1024 * kMiB); }},
+    {"memory-limit", "SIZE", "3/4 of the host's or the cgroup's memory",
+     "memory at which clients, backlogs and publications are refused in turn; 0 sets no limit",
+     [](ConfigDraft& d, std::string_view v) { return memory_limit(d.config, v); }},
+    {"backlog-bytes", "SIZE", "half of memory-limit", "bytes that may wait for all clients together; 0 sets no limit",
+     [](ConfigDraft& d, std::string_view v) { return backlog_bytes(d.config, v); }},
     {"overflow", "POLICY", "drop-newest", "drop-newest, drop-oldest, conflate or disconnect, when a client is too slow",
      [](ConfigDraft& d, std::string_view v) { return keep(d.config.overflow, parse_overflow(v)); }},
     {"socket-send-buffer", "SIZE", "256KiB", "the kernel's send buffer of one client",
@@ -283,6 +301,10 @@ constexpr Setting kServerSettings[] = {
      [](ConfigDraft& d, std::string_view v) { return count(d.config.health.stale_critical, v, 0, 100); }},
     {"health-stale-least", "N", "3", "stale clients up to which their share does not count",
      [](ConfigDraft& d, std::string_view v) { return count(d.config.health.stale_clients_least, v); }},
+    {"health-memory-warning", "N", "50", "per cent of memory-limit in use from which health is a warning; 0 is never",
+     [](ConfigDraft& d, std::string_view v) { return count(d.config.health.memory_warning, v, 0, 100); }},
+    {"health-memory-critical", "N", "90", "per cent of memory-limit in use from which health is critical; 0 is never",
+     [](ConfigDraft& d, std::string_view v) { return count(d.config.health.memory_critical, v, 0, 100); }},
     {"echo", "PATH", "off", "a WebSocket echo endpoint for conformance runs",
      [](ConfigDraft& d, std::string_view v) { return echo_path(d.config, v); }},
     {"log-level", "LEVEL", "info", "trace, debug, info, warn, error or off",
@@ -291,7 +313,7 @@ constexpr Setting kServerSettings[] = {
      [](ConfigDraft& d, std::string_view v) { return log_format(d.config, v); }, fixed<&Config::log_format>},
 };
 
-constexpr std::string_view kServerSettingsToCome[] = {"memory-limit", "take-over"};
+constexpr std::string_view kServerSettingsToCome[] = {"take-over"};
 
 Applied origins(AppConfig& app, std::string_view text) {
     app.allowed_origins.clear();

@@ -8,10 +8,17 @@
 
 #include "base/format.h"
 #include "base/log.h"
+#include "io/host_memory.h"
 
 namespace spillway::server {
 
 namespace log = base::log;
+
+namespace {
+
+constexpr std::chrono::seconds kMemoryEvery{1};
+
+}  // namespace
 
 void Control::run() {
     int signal = 0;
@@ -20,20 +27,21 @@ void Control::run() {
         if (signal == SIGHUP) reload();
         hear_cores();
         tell_alive();
+        note_memory();
     }
     drain();
 }
 
 int Control::next_signal(bool answer_due) {
-    // Cores do not wake this thread: while they owe an answer it looks now and then.
+    // Cores do not wake this thread: while they owe an answer it looks now and then, and at memory once a second.
     constexpr base::Duration kLook = std::chrono::milliseconds{2};
-    int signal = 0;
     const auto watchdog = supervisor_.alive_every();
-    if (!answer_due && !watchdog) return sigwait(&signals_, &signal) == 0 ? signal : 0;
-    const base::Duration wait = answer_due ? kLook : std::max(alive_due_ - clock_.now(), kLook);
+    base::Instant due = memory_due_;
+    if (watchdog) due = std::min(due, alive_due_);
+    const base::Duration wait = answer_due ? kLook : std::max(due - clock_.now(), kLook);
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(wait);
     const timespec most{seconds.count(), (wait - seconds).count()};
-    signal = sigtimedwait(&signals_, nullptr, &most);
+    const int signal = sigtimedwait(&signals_, nullptr, &most);
     return signal > 0 ? signal : 0;
 }
 
@@ -51,6 +59,13 @@ void Control::tell_alive() {
     if (!every || now < alive_due_ || !ops_.health(now).ok) return;
     alive_due_ = now + *every;
     supervisor_.alive();
+}
+
+void Control::note_memory() {
+    const base::Instant now = clock_.now();
+    if (now < memory_due_) return;
+    memory_due_ = now + kMemoryEvery;
+    quotas_.memory.resident.store(io::resident_bytes(), std::memory_order_relaxed);
 }
 
 void Control::hear_cores() {

@@ -39,11 +39,12 @@ public:
     void finish();
 
 private:
-    /// The next signal; 0 after a while without one if somebody owes an answer, or when the watchdog wants to hear from us.
+    /// The next signal; 0 after a while without one.
     [[nodiscard]] int next_signal(bool answer_due);
     void hear_cores();
     void reload();
     void tell_alive();
+    void note_memory();
     void drain();
     void tell_cores(Signal::What what);
     [[nodiscard]] std::size_t cores() const { return port_.self(); }
@@ -58,6 +59,7 @@ private:
     const sigset_t& signals_;
     base::Instant deadline_{};  // of the drain
     base::Instant alive_due_{};
+    base::Instant memory_due_{};
     std::size_t drained_ = 0;
 };
 

@@ -70,6 +70,7 @@ Core::Core(const CoreSetup& setup)
       publishing(*this),
       review(*this),
       health(setup.ops.cores()),
+      memory(*this),
       drain(*this),
       dashboard(*this) {
     listeners_[door::kMain] = setup.listener;
@@ -116,7 +117,8 @@ base::Duration Core::turn() {
     http.step();
     dashboard.step();
     calls.step();
-    if (watches_health_) health.step(config, now);
+    memory.step();
+    if (watches_health_ && health.due(now)) health.step(config, now, memory.take_peak());
     // 3. Other cores, and this one's messages to itself: joins, publications, broadcasts, until nothing comes any more.
     home.resume();
     busy |= drain_mesh();
@@ -180,6 +182,7 @@ base::Duration Core::may_rest(bool busy) {
     if (const auto due = home.next_due()) rest = std::min(rest, std::max(*due - now, base::Duration(milliseconds{1})));
     if (port.outbox_waiting() || home.waiting() || life.paused() != 0 || life.retrying())
         rest = std::min<base::Duration>(rest, kRestWhileBlocked);
+    if (memory.active()) rest = std::min<base::Duration>(rest, kMemoryCalm);
     if (drain.active()) rest = std::min<base::Duration>(rest, kRestWhileDraining);
     return rest;
 }
@@ -302,12 +305,9 @@ void Core::publish_gauges() {
     gate.sweep();
     stats.queued_messages.set(static_cast<std::int64_t>(sender.queued_messages()));
     stats.queued_bytes.set(static_cast<std::int64_t>(sender.queued_bytes()));
-    stats.block_bytes.set(static_cast<std::int64_t>(blocks.bytes_live() + blocks.bytes_kept()));
-    stats.client_bytes.set(
-        static_cast<std::int64_t>(clients.memory_bytes() + sender.outflow_bytes() + ws.bytes_held()));
     stats.presence_members.set(static_cast<std::int64_t>(home.members()));
     stats.cached_events.set(static_cast<std::int64_t>(home.cache().size()));
-    stats.cache_bytes.set(static_cast<std::int64_t>(home.cache().bytes()));
+    memory.publish_gauges();
     stats.cache_evicted.set(home.cache().evicted());
     stats.mesh_depth.set(static_cast<std::int64_t>(port.depth()));
     const io::RingFigures f = ring.figures();

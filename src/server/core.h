@@ -38,6 +38,7 @@
 #include "server/key_office.h"
 #include "server/lifecycle.h"
 #include "server/membership.h"
+#include "server/memory_guard.h"
 #include "server/mesh.h"
 #include "server/notices.h"
 #include "server/ops.h"
@@ -138,6 +139,7 @@ public:
     PublisherFront publishing;  // what publisher WebSockets say
     Review review;              // clients looked at again after a reload
     HealthWatch health;         // how the server is; of the metrics port's core
+    MemoryGuard memory;         // what is let go when memory runs out
     Drain drain;                // the orderly end
     Dashboard dashboard;        // what people look at
 

@@ -81,12 +81,13 @@ HealthFigures HealthWatch::figure(const Config& config, base::Instant now) const
     return f;
 }
 
-void HealthWatch::step(const Config& config, base::Instant now) {
-    if (now < due_) return;
+void HealthWatch::step(const Config& config, base::Instant now, double memory) {
+    if (!due(now)) return;
     due_ = now + kEvery;
     seen_.push_back(read());
     if (seen_.size() > kHealthWindow + 1) seen_.pop_front();
     figures_ = figure(config, now);
+    figures_.memory = memory;
     if (keeper_.look(judge_health(config.health, figures_))) tell(keeper_.current());
 }
 

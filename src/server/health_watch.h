@@ -24,7 +24,9 @@ public:
     explicit HealthWatch(const std::vector<const Stats*>& cores) : cores_(cores) {}
 
     /// Looks if a second has gone by since it looked last.
-    void step(const Config& config, base::Instant now);
+    /// `memory`: of the limit, the most since the last look.
+    void step(const Config& config, base::Instant now, double memory = 0);
+    [[nodiscard]] bool due(base::Instant now) const { return now >= due_; }
 
     [[nodiscard]] const Health& current() const { return keeper_.current(); }
     [[nodiscard]] const HealthFigures& figures() const { return figures_; }

@@ -17,6 +17,8 @@ namespace {
 /// How long a publication may wait for room in the mesh. Its connection is not read meanwhile.
 constexpr std::chrono::milliseconds kPatience{1000};
 
+constexpr std::string_view kNoMemory = "The server has no memory for this now; nothing was published.";
+
 constexpr http::Header kRetryAfter[] = {{"Retry-After", "1"}};
 
 /// `path` is of a route.
@@ -189,6 +191,11 @@ void HttpApi::ask(Client& client, Query::What what, const pubsub::ChannelKey& ch
 
 void HttpApi::publish(const Request& request) {
     Client& client = request.client;
+    if (core_.memory.refuses_publications()) {
+        if (client.http->call != 0) core_.calls.abandon(std::exchange(client.http->call, 0));
+        core_.stats.publish_refused.add();
+        return core_.http.respond_text(client, 503, kNoMemory, kRetryAfter);
+    }
     // Pusher's API may take them from either place, which leaves open which one counts.
     constexpr std::string_view kBodyFields[] = {"name", "data", "channel", "channels[]", "socket_id", "info", "batch"};
     for (const http::Parameter& parameter : client.http->target.parameters()) {

@@ -19,6 +19,8 @@ constexpr std::size_t kUnreadMax = 256 * kKiB;
 /// Input that waited for answers goes on when so few are left: not for each, because what waits is copied.
 constexpr std::size_t kRequestsGoOn = kRequestsInFlightMax / 2;
 
+constexpr std::string_view kNoMemory = "The server has no memory for more clients";
+
 constexpr http::Header kRetryAfter[] = {{"Retry-After", "1"}};
 
 void end_with_reply(Client& client) { HttpFront::reply(client).keep_alive = false; }
@@ -53,6 +55,8 @@ void HttpFront::give_back(Client& client) {
     if (client.http == nullptr) return;
     client.http->proxy_header.clear();
     std::unique_ptr<HttpExchange> exchange(client.http);
+    bytes_held_ -= exchange->bytes_held;
+    exchange->bytes_held = 0;
     client.http = nullptr;
     --lent_;
     if (exchange->call != 0) core_.calls.abandon(exchange->call);
@@ -91,6 +95,8 @@ bool HttpFront::step(Client& client, std::span<const std::byte>& bytes) {
     HttpExchange& exchange = *client.http;
     std::size_t consumed = 0;
     const http::Outcome outcome = exchange.parser.feed(bytes, consumed);
+    bytes_held_ += exchange.parser.bytes_held() - exchange.bytes_held;
+    exchange.bytes_held = exchange.parser.bytes_held();
     bytes = bytes.subspan(consumed);
     switch (outcome) {
         case http::Outcome::need_more: return false;
@@ -302,6 +308,13 @@ bool HttpFront::origin_passes(Client& client, const http::Request& request, AppI
 }
 
 bool HttpFront::enter(Client& client, ClientKind kind) {
+    // Who speaks Pusher's protocol is told by its code, once it is connected.
+    if (kind != ClientKind::pusher && counts_as_client(kind) && core_.memory.refuses_clients()) {
+        core_.stats.count_refusal(Refusal::memory);
+        end_with_reply(client);
+        respond_text(client, 503, kNoMemory, kRetryAfter);
+        return false;
+    }
     if (core_.drain.active() || !core_.life.take_seat(client, Seat::client)) {
         core_.stats.count_refusal(core_.drain.active() ? Refusal::draining : Refusal::max_clients);
         end_with_reply(client);
@@ -311,9 +324,15 @@ bool HttpFront::enter(Client& client, ClientKind kind) {
             kRetryAfter);
         return false;
     }
+    const bool no_memory = counts_as_client(kind) && core_.memory.refuses_clients();
     core_.stats.clients[static_cast<std::size_t>(client.kind)].subtract();
     client.kind = kind;
     core_.stats.clients[static_cast<std::size_t>(kind)].add();
+    if (no_memory) {
+        answer_upgrade(client);
+        core_.life.send_off(client, Refusal::memory, kNoMemory);
+        return false;
+    }
     if (client.gate != GateState::too_fast) return true;
     answer_upgrade(client);
     core_.life.send_off(client, Refusal::connect_rate, "Too many connections from this address in too short a time");

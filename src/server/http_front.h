@@ -65,6 +65,7 @@ public:
     http::Target target;
     std::deque<Reply> replies;  // the last one is of the request at hand
     std::size_t ready_bytes = 0;
+    std::size_t bytes_held = 0;  // by the parser, as accounted
     Wait wait = Wait::nothing;
     bool over = false;              // the connection ends with the last reply; what else comes in is not looked at
     std::uint64_t call = 0;         // of the request at hand, while it waits
@@ -130,6 +131,8 @@ public:
     /// The request's head has come whole.
     [[nodiscard]] static bool head_complete(const Client& client) { return client.http->parser.head_complete(); }
     [[nodiscard]] std::size_t exchanges() const { return lent_; }
+    /// Of the requests under way, for the memory budget.
+    [[nodiscard]] std::size_t bytes_held() const { return bytes_held_ + lent_ * sizeof(HttpExchange); }
 
 private:
     [[nodiscard]] static bool must_wait(const Client& client);
@@ -154,6 +157,7 @@ private:
     HttpApi api_;
     std::vector<std::unique_ptr<HttpExchange>> spare_;
     std::size_t lent_ = 0;
+    std::size_t bytes_held_ = 0;
     std::uint32_t limits_era_ = 0;
     std::string scratch_;
     std::vector<http::Header> headers_;

@@ -22,6 +22,8 @@ using std::chrono::milliseconds;
 
 /// How long a close frame may take to leave, and how long the peer's end of input is waited for.
 constexpr milliseconds kLinger{2000};
+/// The same for the close frame of a client whose backlog is cut.
+constexpr milliseconds kLingerCut{250};
 /// After EMFILE and kin: not at once, the condition rarely ends within microseconds.
 constexpr milliseconds kAcceptRetry{100};
 /// Connections that are refused before they said anything and have not read it yet, per core; others are just cut.
@@ -266,6 +268,12 @@ void Lifecycle::send_off(Client& client, Refusal reason, std::string_view text) 
     close(client, {code_of(protocol::ErrorCode::over_capacity), CloseReason::over_capacity, text});
 }
 
+void Lifecycle::cut_backlog(Client& client) {
+    close(client, {code_of(protocol::ErrorCode::over_capacity), CloseReason::memory,
+                   "Client too slow: the server has no memory for what waits for it"});
+    if (client.state == ClientState::closing) core_.timers.set(client.slot(), core_.now + kLingerCut);
+}
+
 void Lifecycle::heard(Client& client) {
     client.last_received = core_.now;
     client.ping_sent = {};
@@ -285,12 +293,14 @@ void Lifecycle::process(Client& client, std::span<const std::byte> bytes) {
 void Lifecycle::hold_input(Client& client, std::span<const std::byte> bytes) {
     if (bytes.empty()) return;
     if (client.held_input == nullptr) client.held_input = new std::string;
+    held_bytes_ += bytes.size();
     client.held_input->append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
 void Lifecycle::process_held(Client& client) {
     if (client.held_input == nullptr || client.state != ClientState::open) return;
     const std::unique_ptr<std::string> held(client.held_input);
+    held_bytes_ -= held->size();
     client.held_input = nullptr;
     process(client, std::as_bytes(std::span(*held)));
 }
@@ -448,6 +458,7 @@ void Lifecycle::free(Client& client) {
     core_.sender.drop_all(client);
     core_.http.give_back(client);
     core_.publishing.forget(client);
+    if (client.held_input != nullptr) held_bytes_ -= client.held_input->size();
     delete client.held_input;
     client.held_input = nullptr;
     core_.timers.cancel(client.slot());

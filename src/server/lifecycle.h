@@ -56,6 +56,8 @@ public:
     void close(Client& client, const Closing& closing);
     /// Ends a client that asked for more than a limit allows: counted, 4100, it may come back.
     void send_off(Client& client, Refusal reason, std::string_view text);
+    /// Ends a client because of what waits for it: 4100, with little time to hear it, for its memory is wanted.
+    void cut_backlog(Client& client);
     /// Ends it without: the socket is beyond talking to, or time is up.
     void abort(Client& client, CloseReason reason);
     /// Everything that waited for the client is on the wire.
@@ -71,6 +73,8 @@ public:
     void go_on(Client& client);
     /// Keeps bytes that cannot be looked at now.
     void hold_input(Client& client, std::span<const std::byte> bytes);
+    /// Of input that waits.
+    [[nodiscard]] std::uint64_t held_bytes() const { return held_bytes_; }
     void rearm_starved();
 
     /// Sets the client's timer to whatever is due first.
@@ -124,7 +128,8 @@ private:
     std::vector<std::uint64_t> paused_;
     std::vector<std::uint64_t> starved_;
     std::size_t turned_away_ = 0;  // connections that are refused and not yet gone
-    std::uint32_t swept_ = 0;      // slot up to which the sweep has come
+    std::uint64_t held_bytes_ = 0;
+    std::uint32_t swept_ = 0;  // slot up to which the sweep has come
     struct Retry {
         std::uint64_t client = 0;
         base::Instant due{};

@@ -2,13 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/ops.h"
 
-#include <unistd.h>
-
 #include <array>
-#include <fstream>
 #include <functional>
 
 #include "base/format.h"
+#include "io/host_memory.h"
 #include "protocol/json_escape.h"
 
 namespace spillway::server {
@@ -44,12 +42,10 @@ std::int64_t open_connections(const std::vector<const Stats*>& cores, std::size_
     return n;
 }
 
-std::uint64_t resident_bytes() {
-    std::ifstream statm("/proc/self/statm");
-    std::uint64_t pages = 0;
-    std::uint64_t resident = 0;
-    statm >> pages >> resident;
-    return resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+std::int64_t memory_of(const std::vector<const Stats*>& cores, std::size_t kind) {
+    std::int64_t total = 0;
+    for (const Stats* s : cores) total += s->memory[kind].value();
+    return total;
 }
 
 struct SimpleMetric {
@@ -234,10 +230,15 @@ std::string Ops::metrics_text(const HealthWatch& watch) const {
     head(out, "health_status", "0 healthy, 1 warning, 2 critical.", "gauge");
     append(out, "spillway_health_status ", static_cast<int>(watch.current().status), "\n");
     head(out, "memory_bytes", "Memory by kind; resident is the whole process.", "gauge");
-    append(out, "spillway_memory_bytes{kind=\"frames\"} ", sum_gauge(cores_, &Stats::block_bytes), "\n",
-           "spillway_memory_bytes{kind=\"clients\"} ", sum_gauge(cores_, &Stats::client_bytes), "\n",
-           "spillway_memory_bytes{kind=\"cache\"} ", sum_gauge(cores_, &Stats::cache_bytes), "\n",
-           "spillway_memory_bytes{kind=\"resident\"} ", resident_bytes(), "\n");
+    for (std::size_t kind = 0; kind < kMemoryKinds; ++kind)
+        append(out, "spillway_memory_bytes{kind=\"", to_string(static_cast<MemoryKind>(kind)), "\"} ",
+               memory_of(cores_, kind), "\n");
+    append(out, "spillway_memory_bytes{kind=\"resident\"} ", io::resident_bytes(), "\n");
+    head(out, "memory_limit_bytes", "What --memory-limit sets; 0 is no limit.", "gauge");
+    append(out, "spillway_memory_limit_bytes ", config().memory_limit, "\n");
+    head(out, "memory_stage", "What is withheld: 1 new clients, 2 and the largest backlogs, 3 and publications.",
+         "gauge");
+    append(out, "spillway_memory_stage ", static_cast<int>(quotas_.memory.stage.load(std::memory_order_relaxed)), "\n");
     for (const SimpleMetric& m : kCounters) {
         head(out, m.name, m.help, "counter");
         append(out, "spillway_", m.name, " ", sum_counter(cores_, m.counter), "\n");
@@ -281,9 +282,12 @@ std::string Ops::stats_json(base::Instant now, const HealthWatch& watch) const {
         append(out, k == 0 ? "\"" : ",\"", to_string(static_cast<ChannelKind>(k)),
                "\":", sum(cores_, [k](const Stats& s) { return s.dropped_by_kind[k].value(); }));
     const base::HistogramSum broadcast = merged(cores_, &Stats::broadcast);
-    append(out, R"(},"memory_bytes":{"frames":)", sum_gauge(cores_, &Stats::block_bytes), R"(,"clients":)",
-           sum_gauge(cores_, &Stats::client_bytes), R"(,"cache":)", sum_gauge(cores_, &Stats::cache_bytes),
-           R"(,"resident":)", resident_bytes(), R"(},"broadcast_seconds":{"count":)", broadcast.count());
+    out += R"(},"memory_bytes":{)";
+    for (std::size_t kind = 0; kind < kMemoryKinds; ++kind)
+        append(out, "\"", to_string(static_cast<MemoryKind>(kind)), "\":", memory_of(cores_, kind), ",");
+    append(out, R"("resident":)", io::resident_bytes(), R"(},"memory_limit":)", config().memory_limit,
+           R"(,"memory_stage":)", static_cast<int>(quotas_.memory.stage.load(std::memory_order_relaxed)),
+           R"(,"broadcast_seconds":{"count":)", broadcast.count());
     const std::pair<std::string_view, base::Duration> points[] = {
         {"min", broadcast.min()},          {"mean", broadcast.mean()},        {"p50", broadcast.quantile(0.50)},
         {"p95", broadcast.quantile(0.95)}, {"p99", broadcast.quantile(0.99)}, {"max", broadcast.max()}};

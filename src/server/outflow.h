@@ -73,6 +73,15 @@ public:
     [[nodiscard]] std::uint64_t bytes() const { return queue.bytes() + control_bytes_ - control_taken_; }
     [[nodiscard]] bool in_flight() const { return parts_ != 0; }
 
+    /// What it takes itself, with its queue; frames of messages are accounted for where they are kept.
+    [[nodiscard]] std::uint64_t memory_bytes() const {
+        // The deque's first node and map; its other nodes are of the size of what is in them.
+        constexpr std::uint64_t kDequeBytes = 576;
+        return sizeof(Outflow) + kDequeBytes + queue.memory_bytes() + control_.size() * sizeof(std::string) +
+               control_bytes_;
+    }
+    std::uint64_t accounted = 0;  // of them, by the Sender
+
     /// Gathers what goes next into at most `most` parts and notes them as under way; returns how many. `bytes` is their sum.
     std::size_t compose(WireForm form, iovec* parts, std::size_t most, std::size_t& bytes);
 

@@ -26,7 +26,10 @@ bool PublisherFront::message(Client& client, std::string_view text) {
     const protocol::ApiLimits limits{app.max_event_bytes, app.max_event_name, app.max_channel_name,
                                      app.max_channels_per_event, app.max_batch};
     const auto events = protocol::decode_publication(text, limits, scratch_);
-    if (!events) {
+    if (core_.memory.refuses_publications()) {
+        core_.stats.publish_refused.add();
+        fail(client, "The server has no memory for this now; nothing was published.");
+    } else if (!events) {
         fail(client, events.error().reason);
     } else if (take(client, text, *events) == Outcome::waits) {
         --client.request;

@@ -216,7 +216,7 @@ void PusherFront::client_event(Client& client, const protocol::ClientEvent& even
                                   Priority::normal,
                                   true};
     // Room was made sure of before this message was looked at.
-    if (core_.publisher.publish(std::span(&publication, 1), 0) == 0) {
+    if (core_.memory.refuses_publications() || core_.publisher.publish(std::span(&publication, 1), 0) == 0) {
         core_.stats.publish_refused.add();
         error(client, rejected, "The server is too busy to take this event now");
     }

@@ -14,6 +14,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "server/memory_budget.h"
 
 namespace spillway::server {
 
@@ -90,6 +91,14 @@ private:
 /// client. Refused ones have none, and are few (Lifecycle::turn_away).
 enum class Seat : std::uint8_t { none, handshake, api, client };
 
+/// What the first core says of memory, and what it is told. Any thread; relaxed: a moment late is early enough.
+struct MemoryState {
+    std::atomic<std::uint64_t> resident{0};  // of the process, seen once a second; 0 = not known
+    std::atomic<MemoryStage> stage{MemoryStage::all_served};
+    std::atomic<std::uint64_t> cut{0};   // times backlogs were to be cut << 32 | thousandths of them that are to go
+    std::atomic<std::uint32_t> tidy{0};  // times the cores were to give free memory back
+};
+
 struct Quotas {
     explicit Quotas(std::size_t apps) : per_app(apps), publishes(apps) {}
     Quota connections;  // descriptors of the main port
@@ -98,6 +107,7 @@ struct Quotas {
     Quota clients;
     PerApp<Quota> per_app;
     PerApp<RateQuota> publishes;
+    MemoryState memory;
 };
 
 }  // namespace spillway::server

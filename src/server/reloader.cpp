@@ -8,6 +8,8 @@
 #include "base/assert.h"
 #include "base/format.h"
 #include "base/log.h"
+#include "io/host_memory.h"
+#include "server/memory_budget.h"
 
 namespace spillway::server {
 
@@ -41,6 +43,7 @@ void Reloader::reload(MeshPort& port, Quotas& quotas, Ops& ops) {
     LoadOutcome read = source_();
     if (!read.run) return refused(read.text, ops);
     settle(read.config, plan_);
+    settle_memory(read.config, io::available_memory(""));
     auto next = succeed(*current_, std::move(read.config));
     if (!next) return refused(next.error(), ops);
     for (const std::string& notice : read.notices) log::info(notice);

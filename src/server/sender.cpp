@@ -129,6 +129,7 @@ void Sender::keep_rest_of_pass(Client& client, pubsub::LocalChannel& channel, st
         } else if (taken != 0) {
             pubsub::Holds::retain(held);
             outflow_of(client).queue.push_partial({held, id}, form, taken);
+            account(*client.out);
             ++queued_messages_;
             queued_bytes_ += size;
             taken = 0;
@@ -178,6 +179,7 @@ void Sender::settle_outflow(Client& client, std::size_t taken) {
         core_.holds.release(entry.held);
     });
     core_.stats.deliveries.add(delivered);
+    account(*client.out);
     // What was under way when the close began and did not get through would come behind the close frame.
     if (client.state == ClientState::closing) drop_unsent(client);
 }
@@ -199,7 +201,18 @@ void Sender::give_back(Client& client) {
     client.out = nullptr;
     --outflows_;
     out->reset();
-    if (spare_.size() < kSpareOutflows) spare_.push_back(std::move(out));
+    if (spare_.size() < kSpareOutflows) {
+        account(*out);
+        spare_.push_back(std::move(out));
+    } else {
+        outflow_bytes_ -= out->accounted;
+    }
+}
+
+void Sender::account(Outflow& out) {
+    const std::uint64_t bytes = out.memory_bytes();
+    outflow_bytes_ += bytes - out.accounted;
+    out.accounted = bytes;
 }
 
 void Sender::let_go(const Client& client, const pubsub::QueueEntry& entry, DropReason reason) {
@@ -226,10 +239,16 @@ void Sender::offer(Client& client, LocalChannelId channel, pubsub::Held* held, b
             return;
         }
     }
+    if ((behind || client.sending) && !channel.is_none() &&
+        over_backlog_budget(priority, client.high_priority, queued_bytes_, core_.config.backlog_bytes / core_.cores)) {
+        drop_for_budget(client, channel, *held->message);
+        return;
+    }
     const pubsub::SendQueue::Offer offered{
         {held, channel}, wire_form(client.kind), policy, client.high_priority, behind || client.sending};
     const auto admission = outflow_of(client).queue.push(
         offered, limits, [&](const pubsub::QueueEntry& entry, DropReason reason) { let_go(client, entry, reason); });
+    account(*client.out);
     switch (admission) {
         case pubsub::Admission::queued:
             pubsub::Holds::retain(held);
@@ -254,12 +273,23 @@ void Sender::insert(Client& client, std::size_t index, const pubsub::QueueEntry&
     client.out->queue.insert(index, entry, form);
     ++queued_messages_;
     queued_bytes_ += entry.held->message->frame(form).size();
+    account(*client.out);
 }
 
 void Sender::take_out(Client& client, std::size_t index) {
     const pubsub::QueueEntry entry = client.out->queue.take_out(index, wire_form(client.kind));
     SPILLWAY_ASSERT(!entry.is_delivery());
     let_go(client, entry, DropReason::unsubscribed);
+}
+
+/// As if the client's own queue was over its threshold, but for the reason.
+void Sender::drop_for_budget(Client& client, LocalChannelId channel, const pubsub::Message& message) {
+    core_.stats.count_drop(DropReason::memory, message);
+    if (message.priority == Priority::urgent) {
+        core_.life.close(client, {4100, CloseReason::memory, "Client too slow: all backlogs together are full"});
+    } else if (client.gaps && message.pusher_only) {
+        core_.gaps.excluded(client, channel, message.seq);
+    }
 }
 
 void Sender::answer(Client& client, std::string_view frame) {
@@ -282,6 +312,7 @@ void Sender::control(Client& client, std::string frame) {
     if (client.state == ClientState::dead || client.state == ClientState::lingering) return;
     if (!make_room(client)) return;
     static_cast<void>(outflow_of(client).push_control(std::move(frame)));
+    account(*client.out);
     mark_dirty(client);
 }
 
@@ -299,12 +330,14 @@ void Sender::pong(Client& client, std::string frame) {
     if (client.state != ClientState::open) return;
     if (!make_room(client)) return;
     static_cast<void>(outflow_of(client).push_pong(std::move(frame)));
+    account(*client.out);
     mark_dirty(client);
 }
 
 void Sender::stream(Client& client, std::string_view bytes) {
     if (client.state != ClientState::open) return;
     outflow_of(client).append_stream(bytes);
+    account(*client.out);
     mark_dirty(client);
 }
 
@@ -363,6 +396,7 @@ void Sender::start_waiting(Client& client) {
     out.waiting_since = core_.now;
     out.unsent_seen = core_.ring.unsent_bytes(client.fd);
     client.sending = true;
+    ++waiting_;
     core_.ring.send_wait(client.fd, &out.message, token(client.slot(), io::Op::send_wait));
     core_.life.watch_writes(client);
 }
@@ -377,6 +411,7 @@ void Sender::send_wait_done(const io::Completion& done) {
     Client* client = core_.clients.find(done.token.slot, done.token.generation);
     SPILLWAY_ASSERT(client != nullptr && client->sending);  // a slot is not freed while a send is under way
     client->sending = false;
+    --waiting_;
     settle_outflow(*client, static_cast<std::size_t>(std::max(done.result, 0)));
     if (client->state == ClientState::dead) {
         core_.life.doom(*client);
@@ -415,6 +450,7 @@ void Sender::drop_unsent(Client& client) {
 
 void Sender::last_word(Client& client, std::string frame) {
     outflow_of(client).push_last(std::move(frame));
+    account(*client.out);
     mark_dirty(client);
 }
 
@@ -426,22 +462,26 @@ void Sender::drop_all(Client& client) {
     give_back(client);
 }
 
-std::uint64_t Sender::outflow_bytes() const { return (outflows_ + spare_.size()) * sizeof(Outflow); }
-
 void Sender::check_invariants() {
     SPILLWAY_ASSERT(count_ == 0 && !settling_);
     std::uint64_t outflows = 0;
     std::uint64_t messages = 0;
+    std::uint64_t waiting = 0;
+    std::uint64_t bytes = 0;
+    for (const auto& out : spare_) bytes += out->memory_bytes();
     core_.clients.for_each([&](std::uint32_t, Client& client) {
         if (client.out == nullptr) return;
         ++outflows;
         messages += client.out->queue.size();
+        waiting += client.sending ? 1U : 0U;
+        bytes += client.out->memory_bytes();
         client.out->queue.check_invariants(wire_form(client.kind));
         SPILLWAY_ASSERT(client.sending == client.out->in_flight());
         // What waits is being sent, will be flushed this turn, or waits for the retry timer.
         SPILLWAY_ASSERT(client.sending || client.dirty || !client.out->empty() || client.state == ClientState::dead);
     });
     SPILLWAY_ASSERT(outflows == outflows_ && messages == queued_messages_);
+    SPILLWAY_ASSERT(waiting == waiting_ && bytes == outflow_bytes_);
 }
 
 }  // namespace spillway::server

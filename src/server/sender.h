@@ -85,7 +85,9 @@ public:
     void drop_all(Client& client);
 
     /// Bytes of outflows in use and kept, for the memory budget.
-    [[nodiscard]] std::uint64_t outflow_bytes() const;
+    [[nodiscard]] std::uint64_t outflow_bytes() const { return outflow_bytes_; }
+    /// Clients whose socket is full.
+    [[nodiscard]] std::uint64_t waiting() const { return waiting_; }
     /// Outflows lent to clients.
     [[nodiscard]] std::uint64_t outflows() const { return outflows_; }
     [[nodiscard]] std::uint64_t queued_messages() const { return queued_messages_; }
@@ -105,6 +107,8 @@ private:
     };
 
     Outflow& outflow_of(Client& client);
+    void account(Outflow& out);
+    void drop_for_budget(Client& client, LocalChannelId channel, const pubsub::Message& message);
     void give_back(Client& client);
     void add_flush(Client& client);
     void flush_now(Client& client);
@@ -132,6 +136,8 @@ private:
     std::vector<std::unique_ptr<Outflow>> spare_;
     std::vector<io::Completion> reaped_;
     std::uint64_t outflows_ = 0;
+    std::uint64_t outflow_bytes_ = 0;
+    std::uint64_t waiting_ = 0;
     std::uint64_t queued_messages_ = 0;
     std::uint64_t queued_bytes_ = 0;
     bool settling_ = false;

@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "build_info.h"
 #include "io/capabilities.h"
+#include "io/host_memory.h"
 #include "io/listener.h"
 #include "io/supervisor.h"
 #include "io/unix_listener.h"
@@ -28,6 +29,7 @@
 #include "server/control.h"
 #include "server/core.h"
 #include "server/descriptor_plan.h"
+#include "server/memory_budget.h"
 
 namespace spillway::server {
 namespace {
@@ -234,6 +236,7 @@ base::Result<int> serve(Config wanted, ConfigSource source) {
     const std::uint64_t descriptors = raise_descriptor_limit();
     const DescriptorPlan plan = plan_descriptors(descriptors, cpus->size());
     settle(wanted, plan);
+    settle_memory(wanted, io::available_memory(""));
     if (wanted.max_clients > plan.connections)
         log::warn(concat("max-clients is ", wanted.max_clients, ", but a limit of ", descriptors,
                          " descriptors allows no more than ", plan.connections,

@@ -14,6 +14,7 @@
 #include "base/counter.h"
 #include "pubsub/message.h"
 #include "server/client.h"
+#include "server/memory_budget.h"
 
 namespace spillway::server {
 
@@ -50,14 +51,15 @@ enum class Refusal : std::uint8_t {
     subscribe_rate,     // a subscription over max_subscribes_per_second
     client_event,       // a client event against a rule
     client_event_rate,  // a client event over client_events_per_second
+    memory,             // what would take memory, while there is none (MemoryStage)
 };
-inline constexpr std::size_t kRefusals = 19;
+inline constexpr std::size_t kRefusals = 20;
 [[nodiscard]] constexpr std::string_view to_string(Refusal r) {
     constexpr std::string_view names[kRefusals] = {
         "max_clients",   "app_quota",      "unknown_app",    "app_disabled",        "origin",
         "descriptors",   "draining",       "max_handshakes", "max_api_connections", "max_clients_per_ip",
         "connect_rate",  "proxy_header",   "message_rate",   "byte_rate",           "signin",
-        "authorization", "subscribe_rate", "client_event",   "client_event_rate"};
+        "authorization", "subscribe_rate", "client_event",   "client_event_rate",   "memory"};
     return names[static_cast<std::size_t>(r)];
 }
 
@@ -91,12 +93,10 @@ struct alignas(64) Stats {
     base::Counter client_errors;  // pusher:error sent on open connections
     base::Gauge queued_bytes;
     base::Gauge queued_messages;
-    base::Gauge block_bytes;
-    base::Gauge client_bytes;
+    std::array<base::Gauge, kMemoryKinds> memory;
     base::Gauge mesh_depth;
     base::Gauge presence_members;  // of channels whose home is here
     base::Gauge cached_events;     // of cache channels
-    base::Gauge cache_bytes;
     base::Counter cache_evicted;
     base::Counter publish_refused;  // 503 for want of room in the mesh
     base::Counter pauses;
@@ -110,6 +110,7 @@ struct alignas(64) Stats {
     base::Histogram loop_lag;    // how long a turn kept others waiting
     base::Counter last_turn_ms;  // monotonic, for the health check
 
+    [[nodiscard]] base::Gauge& memory_of(MemoryKind kind) { return memory[static_cast<std::size_t>(kind)]; }
     void count_close(std::uint16_t code, CloseReason reason) {
         std::size_t i = kCloseCodes.size();
         while (--i != 0 && kCloseCodes[i] != code) {

@@ -69,6 +69,8 @@ void draw_trouble(Seeded& dice, SimOptions& o) {
     if (dice.chance(80)) o.config.max_handshakes = dice.between(1, 4);
     if (dice.chance(80)) o.config.max_api_connections = dice.between(1, 3);
     if (dice.chance(80)) o.config.max_connections = dice.between(2, 12);
+    constexpr std::size_t kBacklogs[] = {200, 2000, 20'000, 200'000};
+    if (dice.chance(200)) o.config.backlog_bytes = pick(dice, kBacklogs);
     o.config.drain_timeout = dice.chance(500) ? milliseconds{10'000} : milliseconds{300};
 }
 
