@@ -102,6 +102,7 @@ TEST_CASE("ten thousand clients of one moment are pinged over seconds, never in 
     SimOptions options = peaceful(2);
     options.clients_max = 1U << 13;
     options.ring.cq_entries = 4096;
+    options.ending = SimOptions::End::forced;  // one by one would take longer than the test is worth
     SimWorld world(options);
     auto clients = feeds(world, 10'000);
     std::uint64_t before = 0;
@@ -116,13 +117,14 @@ TEST_CASE("ten thousand clients of one moment are pinged over seconds, never in 
     }
     CHECK(before == 10'000);
     CHECK(worst <= 10'000 / 100);
-    world.abandon();  // so many, one by one, would take longer than the test is worth
+    world.end();
 }
 
 TEST_CASE("a clock that leaps an hour ends nobody whose bytes are there") {
     for (const std::size_t cores : {1U, 2U}) {
         SimOptions options = peaceful(cores);
         options.ring.cq_entries = 4096;
+        options.ending = SimOptions::End::forced;
         SimWorld world(options);
         auto clients = feeds(world, 800);  // more than one look at the ring takes
         for (SimClient* client : clients) {
@@ -137,7 +139,7 @@ TEST_CASE("a clock that leaps an hour ends nobody whose bytes are there") {
         world.clock.wall_step = -86'400;  // the wall clock has no say in any of this
         pass(world, clients, seconds{100});
         CHECK(std::ranges::all_of(clients, [](const SimClient* client) { return client->open(); }));
-        world.abandon();
+        world.end();
     }
 }
 
