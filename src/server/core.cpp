@@ -81,7 +81,10 @@ Core::Core(const CoreSetup& setup)
     note_turn();
 }
 
-Core::~Core() = default;
+Core::~Core() {
+    // Connections that outlived the drain: those of the metrics port, which is served to the last.
+    clients.for_each([this](std::uint32_t /*slot*/, Client& client) { life.let_go(client); });
+}
 
 void Core::begin() {
     for (std::uint32_t which = 0; which < listeners_.size(); ++which)

@@ -453,6 +453,12 @@ void Lifecycle::free_doomed() {
     doomed_.clear();
 }
 
+void Lifecycle::let_go(Client& client) {
+    core_.http.give_back(client);
+    delete client.held_input;
+    client.held_input = nullptr;
+}
+
 void Lifecycle::free(Client& client) {
     SPILLWAY_ASSERT(!client.recv_armed && !client.sending && client.subscriptions.size() == 0);
     core_.sender.drop_all(client);

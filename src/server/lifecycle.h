@@ -65,6 +65,8 @@ public:
     /// The client is dead: its slot is freed at the end of the turn if the kernel holds nothing of it.
     void doom(Client& client);
     void free_doomed();
+    /// Takes back what was lent for the client's input.
+    void let_go(Client& client);
 
     /// Input must wait: the mesh has no room for what it may cause. Resumed by resume_paused().
     void pause(Client& client);
