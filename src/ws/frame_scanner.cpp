@@ -31,7 +31,7 @@ std::size_t FrameScanner::take_header(std::span<const std::byte> in, const Messa
             payload_left_ = length_bytes == 0 ? start_.short_length : read_big_endian(&header_[2], length_bytes);
             if ((failure = judge_length(limits))) return taken;
         }
-        if (header_bytes_ == 2 + length_bytes + kMaskKeyBytes) {
+        if (header_bytes_ == 2 + length_bytes + (peer_ == Peer::client ? kMaskKeyBytes : 0)) {
             open_frame();
             return taken;
         }
@@ -62,7 +62,9 @@ Failure FrameScanner::judge_first_byte(const MessageLimits& limits) const {
 }
 
 Failure FrameScanner::judge_second_byte() const {
-    if (!start_.masked) return protocol_error("frame from a client is not masked");
+    if (start_.masked != (peer_ == Peer::client)) {
+        return protocol_error(start_.masked ? "frame from a server is masked" : "frame from a client is not masked");
+    }
     if (is_control(start_.opcode) && start_.short_length > kControlPayloadMax)
         return protocol_error("control frame over 125 bytes");
     if (start_.opcode == Opcode::close && start_.short_length == 1) {

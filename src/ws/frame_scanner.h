@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The Spillway authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Finds the borders of a client's frames and judges their headers: what may follow what, and how long it may be
+// Finds the borders of a peer's frames and judges their headers: what may follow what, and how long it may be
 // (RFC 6455 sections 5.2, 5.4, 5.5). A header is judged byte by byte, each rule as soon as the byte that breaks it has
 // come, so that every way of splitting the input ends the same and a lie about a length costs nothing. Payloads are none
 // of its business.
@@ -59,15 +59,23 @@ struct FrameStart {
     return number;
 }
 
+/// Who sends the frames: a client masks each, a server none (RFC 6455 section 5.1).
+enum class Peer : std::uint8_t { client, server };
+
 class FrameScanner {
 public:
+    explicit FrameScanner(Peer peer = Peer::client) : peer_(peer) {}
+
     /// Takes bytes up to the end of the header at most and returns how many. After a failure the scanner is of no use.
     std::size_t take_header(std::span<const std::byte> in, const MessageLimits& limits, Failure& failure);
 
     /// From here until the payload has passed, the frame's header can be asked for.
     [[nodiscard]] bool header_whole() const { return header_whole_; }
     [[nodiscard]] std::span<const std::byte> header() const { return {header_.data(), header_bytes_}; }
-    [[nodiscard]] const std::byte* mask_key() const { return &header_[header_bytes_ - kMaskKeyBytes]; }
+    /// Four bytes; zeros for a server's frames.
+    [[nodiscard]] const std::byte* mask_key() const {
+        return peer_ == Peer::client ? &header_[header_bytes_ - kMaskKeyBytes] : kNoMask.data();
+    }
     [[nodiscard]] Opcode opcode() const { return start_.opcode; }
     [[nodiscard]] bool fin() const { return start_.fin; }
 
@@ -89,6 +97,9 @@ private:
     [[nodiscard]] Failure judge_length(const MessageLimits& limits) const;
     void open_frame();
 
+    static constexpr std::array<std::byte, kMaskKeyBytes> kNoMask{};
+
+    Peer peer_;
     std::array<std::byte, kClientHeaderBytesMax> header_{};
     std::uint8_t header_bytes_ = 0;
     bool header_whole_ = false;

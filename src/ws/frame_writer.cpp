@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ws/frame_writer.h"
 
+#include <cstring>
+
 #include <spillway/limits.h>
 
 #include "base/assert.h"
@@ -32,6 +34,22 @@ void append_frame(std::string& out, Opcode opcode, std::string_view payload, boo
 
 void append_frame(std::string& out, Opcode opcode, std::span<const std::byte> payload, bool fin) {
     append_frame(out, opcode, std::string_view(reinterpret_cast<const char*>(payload.data()), payload.size()), fin);
+}
+
+void append_client_frame(std::string& out, Opcode opcode, std::string_view payload, std::uint32_t key) {
+    SPILLWAY_ASSERT(!is_control(opcode) || payload.size() <= kControlPayloadMax);
+    std::byte header[kServerHeaderBytesMax];
+    const std::size_t header_bytes = write_header(header, opcode, payload.size());
+    header[1] |= std::byte{0x80};
+    out.append(reinterpret_cast<const char*>(header), header_bytes);
+    char mask[sizeof key];
+    std::memcpy(mask, &key, sizeof key);
+    out.append(mask, sizeof mask);
+    const std::size_t begin = out.size();
+    out.append(payload);
+    for (std::size_t i = 0; i < payload.size(); ++i) {
+        out[begin + i] = static_cast<char>(out[begin + i] ^ mask[i % sizeof mask]);
+    }
 }
 
 void append_close(std::string& out, std::uint16_t code, std::string_view reason) {

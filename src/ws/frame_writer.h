@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The Spillway authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Server frames (RFC 6455 section 5.2): unmasked, so that one encoding serves every receiver. Headers go into the
+// Server frames (RFC 6455 section 5.2): unmasked, so that one encoding serves every receiver; a client's, masked, for the
+// companions of the command line. Headers go into the
 // caller's bytes; nothing is allocated but the growth of a string that the caller gives.
 #pragma once
 
@@ -49,6 +50,10 @@ inline void append_ping(std::string& out, std::string_view payload) { append_fra
 inline void append_pong(std::string& out, std::span<const std::byte> payload) {
     append_frame(out, Opcode::pong, payload);
 }
+
+/// Appends one whole frame as a client sends it, masked with the four bytes of `key`, which must be unpredictable (RFC 6455
+/// section 10.3). A control payload over 125 bytes is a fault of the caller (assertion).
+void append_client_frame(std::string& out, Opcode opcode, std::string_view payload, std::uint32_t key);
 
 /// Appends a close frame. Code 0 writes one without a body; a code that may not stand on the wire becomes 1011. The
 /// reason is cut at a character border so that code and reason fit into 125 bytes.

@@ -129,6 +129,14 @@ std::string accept_key(std::string_view key) {
     return crypto::sha1_base64(text);
 }
 
+std::string new_key(crypto::Random& random) {
+    constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    std::string key;
+    for (int i = 0; i < 21; ++i) key += kDigits[random.next() % 64];
+    key += kDigits[random.next() % 4 * 16];  // of 132 bits the last four are zero
+    return key += "==";
+}
+
 void write_accept(std::string& out, const Accepted& accepted, std::string_view extra_headers) {
     SPILLWAY_ASSERT(extra_headers.empty() || extra_headers.ends_with("\r\n"));
     out.append(

@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The Spillway authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The opening handshake from the server's side (RFC 6455 section 4.2): the checks on a client's request and the answer.
+// The opening handshake from the server's side (RFC 6455 section 4.2): the checks on a client's request and the answer; of
+// a client's side the key.
 // The floor knows no HTTP parser: the caller hands header fields over one by one.
 #pragma once
 
@@ -9,6 +10,8 @@
 #include <expected>
 #include <string>
 #include <string_view>
+
+#include "crypto/random.h"
 
 namespace spillway::ws {
 
@@ -57,6 +60,9 @@ struct Refused {
 
 /// Sec-WebSocket-Accept for a key (RFC 6455 section 4.2.2, 5.4).
 [[nodiscard]] std::string accept_key(std::string_view key);
+
+/// A fresh Sec-WebSocket-Key of a client's: 128 random bits in base64 (section 4.1).
+[[nodiscard]] std::string new_key(crypto::Random& random);
 
 /// Appends the whole head "101 Switching Protocols". `extra_headers` are whole lines, each with its CRLF.
 void write_accept(std::string& out, const Accepted& accepted, std::string_view extra_headers = {});

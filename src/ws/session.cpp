@@ -78,7 +78,7 @@ struct ClosePayload {
 /// which unmasks, validates UTF-8 as it comes and tells when a message is complete; control frames are kept until whole.
 class Session {
 public:
-    explicit Session(SessionPool& pool) : pool_(&pool) {}
+    Session(SessionPool& pool, Peer peer) : pool_(&pool), peer_(peer), frame_(peer) {}
     ~Session() {
         if (context_ != nullptr) wslay_event_context_free(context_);
     }
@@ -128,10 +128,12 @@ private:
     static ssize_t on_recv(wslay_event_context* context, std::uint8_t* out, std::size_t room, int flags, void* self);
     static ssize_t on_send(wslay_event_context* context, const std::uint8_t* bytes, std::size_t size, int flags,
                            void* self);
+    static int on_mask(wslay_event_context* context, std::uint8_t* key, std::size_t size, void* self);
     static void on_chunk(wslay_event_context* context, const wslay_event_on_frame_recv_chunk_arg* chunk, void* self);
     static void on_message(wslay_event_context* context, const wslay_event_on_msg_recv_arg* message, void* self);
 
     SessionPool* pool_;
+    Peer peer_;
     FrameScanner frame_;
     bool failed_ = false;
 
@@ -142,7 +144,7 @@ private:
 
     std::array<std::byte, kControlPayloadMax> control_{};
     std::uint8_t control_bytes_ = 0;
-    std::array<std::byte, 4> verdict_{};  // the close frame wslay would send, as far as its code
+    std::array<std::byte, 4 + kMaskKeyBytes> verdict_{};  // the close frame wslay would send, as far as its code
     std::uint8_t verdict_bytes_ = 0;
 };
 
@@ -230,12 +232,13 @@ Failure Session::through_wslay(Bytes bytes) {
 void Session::create_context() {
     const wslay_event_callbacks callbacks = {.recv_callback = on_recv,
                                              .send_callback = on_send,
-                                             .genmask_callback = nullptr,
+                                             .genmask_callback = on_mask,
                                              .on_frame_recv_start_callback = nullptr,
                                              .on_frame_recv_chunk_callback = on_chunk,
                                              .on_frame_recv_end_callback = nullptr,
                                              .on_msg_recv_callback = on_message};
-    if (wslay_event_context_server_init(&context_, &callbacks, this) != 0) {
+    const auto init = peer_ == Peer::client ? wslay_event_context_server_init : wslay_event_context_client_init;
+    if (init(&context_, &callbacks, this) != 0) {
         context_ = nullptr;
         throw std::bad_alloc();
     }
@@ -249,8 +252,9 @@ void Session::create_context() {
 Failure Session::wslay_verdict() {
     verdict_bytes_ = 0;
     wslay_event_send(context_);
-    if (verdict_bytes_ < verdict_.size()) return protocol_error("malformed frame");
-    const auto code = static_cast<std::uint16_t>(read_big_endian(&verdict_[2], 2));
+    const std::size_t code_at = peer_ == Peer::client ? 2 : 2 + kMaskKeyBytes;
+    if (verdict_bytes_ < code_at + 2) return protocol_error("malformed frame");
+    const auto code = static_cast<std::uint16_t>(read_big_endian(&verdict_[code_at], 2));
     if (code == close_code::kInvalidPayload) return {code, "text is not UTF-8"};
     return {code, "malformed frame"};
 }
@@ -273,6 +277,12 @@ ssize_t Session::on_send(wslay_event_context*, const std::uint8_t* bytes, std::s
         session.verdict_[session.verdict_bytes_++] = static_cast<std::byte>(bytes[i]);
     }
     return static_cast<ssize_t>(size);
+}
+
+/// Of the verdict, which nobody is sent: zeros leave it readable.
+int Session::on_mask(wslay_event_context*, std::uint8_t* key, std::size_t size, void*) {
+    std::fill_n(key, size, std::uint8_t{0});
+    return 0;
 }
 
 void Session::on_chunk(wslay_event_context*, const wslay_event_on_frame_recv_chunk_arg* chunk, void* self) {
@@ -307,7 +317,8 @@ void Inbound::release() noexcept {
     state_ = kIdle;
 }
 
-SessionPool::SessionPool(std::size_t idle_max) : idle_max_(idle_max), scratch_(new std::byte[kDirectBytesMax]) {
+SessionPool::SessionPool(std::size_t idle_max, Peer peer)
+    : idle_max_(idle_max), peer_(peer), scratch_(new std::byte[kDirectBytesMax]) {
     idle_.reserve(idle_max_);  // so that taking back never allocates
 }
 
@@ -316,7 +327,7 @@ SessionPool::~SessionPool() { SPILLWAY_ASSERT(lent_ == 0); }
 Session& SessionPool::lend(Inbound& inbound) {
     std::unique_ptr<Session> session;
     if (idle_.empty()) {
-        session = std::make_unique<Session>(*this);
+        session = std::make_unique<Session>(*this, peer_);
         bytes_held_ += session->bytes_held();
     } else {
         session = std::move(idle_.back());
@@ -440,7 +451,7 @@ FeedResult SessionPool::take_frame(Inbound& inbound, Bytes in, const MessageLimi
 /// The common case: a message, ping or pong that lies whole and in one frame at the front of `in`. Tells the sink and
 /// returns the frame's bytes; returns 0 for everything else, wrong frames included, and leaves it to a Session.
 std::size_t SessionPool::decode_directly(Bytes in, const MessageLimits& limits, Sink& sink, Flow& flow) {
-    if (in.size() < 2 + kMaskKeyBytes) return 0;
+    if (peer_ != Peer::client || in.size() < 2 + kMaskKeyBytes) return 0;
     const FrameStart start = FrameStart::parse(in[0], in[1]);
     const Opcode opcode = start.opcode;
     const bool message = opcode == Opcode::text || opcode == Opcode::binary;

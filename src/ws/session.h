@@ -24,6 +24,7 @@
 #include <spillway/limits.h>
 
 #include "ws/close_code.h"
+#include "ws/frame_scanner.h"
 #include "ws/message_limits.h"
 #include "ws/opcode.h"
 
@@ -104,7 +105,8 @@ public:
     /// The longest payload that is decoded directly, without a Session.
     static constexpr std::size_t kDirectBytesMax = 16 * kKiB;
 
-    explicit SessionPool(std::size_t idle_max = kIdleMax);
+    /// `peer`: whose frames are read, on all connections of this pool; a server's all go through a Session.
+    explicit SessionPool(std::size_t idle_max = kIdleMax, Peer peer = Peer::client);
     ~SessionPool();
     SessionPool(const SessionPool&) = delete;
     SessionPool& operator=(const SessionPool&) = delete;
@@ -135,6 +137,7 @@ private:
     void take_back(Inbound& inbound) noexcept;
 
     std::size_t idle_max_;
+    Peer peer_;
     std::size_t lent_ = 0;
     std::size_t bytes_held_ = 0;
     bool feeding_ = false;

@@ -8,6 +8,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "client_frames.h"
 #include "ws/close_code.h"
 #include "ws/utf8.h"
 
@@ -102,5 +103,16 @@ TEST_CASE("a close reason of 123 bytes fits, a longer one is cut between charact
         CHECK(static_cast<std::size_t>(out[1]) == out.size() - 2);
         CHECK(is_valid_utf8(std::as_bytes(std::span(out.data() + 4, out.size() - 4))));
         CHECK(out.size() >= 4 + 120);
+    }
+}
+
+TEST_CASE("a client's frames are masked, and read by a server as they were meant") {
+    for (const std::size_t size : {0U, 1U, 125U, 126U, 65'535U, 65'536U}) {
+        const std::string payload(size, 'a');
+        std::string frame;
+        append_client_frame(frame, Opcode::text, payload, 0x01020304);
+        CHECK((static_cast<unsigned char>(frame[1]) & 0x80) != 0);
+        CHECK(test::told(frame, {.message_bytes = size}) == "text " + payload + "\n");
+        CHECK((size == 0 || frame.find("a") == std::string::npos));
     }
 }

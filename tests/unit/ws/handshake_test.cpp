@@ -146,3 +146,16 @@ TEST_CASE("refusals are whole responses, and 426 says what would be accepted") {
     write_refusal(out, {});
     CHECK(out.starts_with("HTTP/1.1 400 Bad Request\r\n"));
 }
+
+TEST_CASE("a client's key is one that a server takes, and never the same") {
+    spillway::crypto::SystemRandom random;
+    std::string last;
+    for (int i = 0; i < 100; ++i) {
+        const std::string key = new_key(random);
+        CHECK(key != last);
+        CHECK(key.size() == 24);
+        CHECK(key.ends_with("=="));
+        CHECK(std::string_view("AQgw").find(key[21]) != std::string_view::npos);  // the last four bits of 132 are zero
+        last = key;
+    }
+}

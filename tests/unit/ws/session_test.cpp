@@ -423,3 +423,30 @@ TEST_CASE("an Inbound takes its Session with it when moved") {
     pool.feed(third, bytes(fragment(0, "e", true)), {}, sink);
     CHECK(sink.log == "text ab\ntext ce\n");
 }
+
+TEST_CASE("a pool for servers' frames reads them whole and in pieces, and refuses a client's") {
+    const auto server_frame = [](unsigned opcode, std::string payload, bool fin = true) {
+        return ClientFrame{.opcode = opcode, .payload = std::move(payload), .fin = fin, .masked = false}.encode();
+    };
+    const std::string large(70'000, 'x');
+    const std::string good = server_frame(0x1, "hello") + server_frame(0x9, "p") + server_frame(0x1, "fra", false) +
+                             server_frame(0xA, "") + server_frame(0x0, "gment") + server_frame(0x2, large) +
+                             server_frame(0x8, close_payload(4200, "bye"));
+    const std::string expected =
+        "text hello\nping p\npong \ntext fragment\nbinary " + large + "\nclose 4200 bye\nclosed 4200\n";
+    const MessageLimits limits{.message_bytes = 100'000};
+    for (const std::size_t piece : {std::size_t{1}, std::size_t{7}, good.size()}) {
+        SessionPool pool(1, Peer::server);
+        Connection connection{.pool = pool, .limits = limits};
+        CHECK(connection.feed_in_pieces(good, piece).log() == expected);
+    }
+    const auto told_of_server = [&limits](const std::string& bytes) {
+        SessionPool pool(1, Peer::server);
+        Connection connection{.pool = pool, .limits = limits};
+        connection.feed(bytes);
+        return connection.log();
+    };
+    CHECK(told_of_server(text_frame("hello")) == "failed 1002 frame from a server is masked\n");
+    CHECK(told_of_server(server_frame(0x1, "\xFF")) == "failed 1007 text is not UTF-8\n");
+    CHECK(told_of_server(server_frame(0x1, std::string(100'001, 'x'))) == "failed 1009 message too big\n");
+}
