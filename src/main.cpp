@@ -1,12 +1,14 @@
 // SPDX-FileCopyrightText: 2026 The Spillway authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// spillway: flags -> Config -> serve.
+// spillway: flags -> Config -> serve, or a companion.
 #include <cstdio>
 #include <string>
 #include <vector>
 
 #include "base/log.h"
+#include "client/publish.h"
+#include "client/tail.h"
 #include "server/config_flags.h"
 #include "server/config_load.h"
 #include "server/doctor.h"
@@ -33,6 +35,8 @@ int main(int argc, char** argv, char** environment) {
         std::fputs(diagnosis.text.c_str(), stdout);
         return diagnosis.exit_code;
     }
+    if (loaded.command == spillway::server::Command::publish) return spillway::client::publish(loaded.publish);
+    if (loaded.command == spillway::server::Command::tail) return spillway::client::tail(loaded.tail);
     log::init(log::level_named(config.log_level).value_or(log::Level::info),
               config.log_format == spillway::LogFormat::json ? log::Format::json : log::Format::text);
     if (secrets_shown)

@@ -3,6 +3,7 @@
 #include "server/config_flags.h"
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 
 #include <CLI/CLI.hpp>
@@ -21,21 +22,51 @@ using base::concat;
 constexpr CommandEntry kCommands[] = {
     {"serve", "", "serve; what happens without a command"},
     {"check-config", "FILE", "say what is wrong with a configuration file"},
-    {"doctor", "[--json]", "say what this host should have changed, and how"},
+    {"doctor", "", "say what this host should have changed, and how"},
+    {"publish", "CHANNEL EVENT [DATA]", "publish one event, or with --stdin each line of standard input"},
+    {"tail", "CHANNEL...", "print what is published to channels, a line for each event"},
     {"profiles", "", "what --profile stands for"},
     {"manual", "", "this manual as a page for man(1)"},
     {"completion", "bash|zsh", "what completes a command line in that shell"},
 };
-constexpr std::string_view kCommandsToCome[] = {"publish", "tail"};
+constexpr CommandFlag kCommandFlags[] = {
+    {"doctor", "json", "", "for machines", ""},
+    {"publish", "url", "URL", "the server: ws://host:port/prefix", "where the configuration says that it listens"},
+    {"publish", "key", "KEY", "the configured app of this key", "the first app"},
+    {"publish", "stdin", "", "each line of standard input is the data of one message, sent through one WebSocket", ""},
+    {"publish", "json", "",
+     "with --stdin: each line is a whole event as POST /events takes it, without CHANNEL and EVENT", ""},
+    {"publish", "window", "N", "lines that may be without an answer", "1000"},
+    {"tail", "url", "URL", "the server: ws://host:port/prefix", "where the configuration says that it listens"},
+    {"tail", "key", "KEY", "the app of this key; one that is not configured hears public channels alone",
+     "the first app"},
+    {"tail", "pusher", "", "speak Pusher; what happens without a word", ""},
+    {"tail", "feed", "", "speak Feed: data alone, a connection for each channel", ""},
+    {"tail", "plain", "", "time, channel, event and data; what happens without a word", ""},
+    {"tail", "json", "", "an object for each line", ""},
+    {"tail", "event", "NAME", "only events of this name", "all"},
+    {"tail", "count", "N", "leave after so many events", "never"},
+    {"tail", "gaps", "", "with --reconnect: a line for each time without a connection", ""},
+    {"tail", "reconnect", "", "connect again when the connection is lost, unless the server forbids it", ""},
+};
+
+constexpr std::string_view kCompanionsText =
+    "publish and tail find server and app where the server finds them: in --config, SPILLWAY_... and the flags below. "
+    "Give the "
+    "secret\n"
+    "in SPILLWAY_APP or the file, not as --app, which other users of the host may see. They leave with 0 when done "
+    "(Ctrl-C, "
+    "and a reader\n"
+    "that goes, are no fault), 1 when the server was not reached or lost, 2 for a command line that is not understood, "
+    "3 when "
+    "the server\n"
+    "refused the app, a signature, a channel or a message.\n";
 
 std::string quoted(std::string_view text) { return concat('\'', base::log::escaped(text, 64), '\''); }
 
 /// Why a word that no flag and no command took is wrong.
-std::string unknown_word(std::string_view word) {
+std::string unknown_word(std::string_view word, std::string_view under) {
     if (!word.starts_with('-')) {
-        if (std::find(std::begin(kCommandsToCome), std::end(kCommandsToCome), word) != std::end(kCommandsToCome)) {
-            return concat("the command ", quoted(word), " is not supported yet");
-        }
         std::vector<std::string_view> names;
         for (const CommandEntry& command : kCommands) names.push_back(command.name);
         return concat("unknown command ", quoted(word), suggestion(word, names));
@@ -45,6 +76,8 @@ std::string unknown_word(std::string_view word) {
     if (is_server_setting_to_come(name)) return concat("the flag --", name, " is not supported yet");
     std::vector<std::string> known = {"--app", "--config", "--help", "--version"};
     for (const Setting& setting : server_settings()) known.push_back(concat("--", setting.name));
+    for (const CommandFlag& own : kCommandFlags)
+        if (own.command == under) known.push_back(concat("--", own.name));
     const std::vector<std::string_view> names(known.begin(), known.end());
     return concat("unknown flag ", quoted(flag), suggestion(flag, names));
 }
@@ -84,12 +117,23 @@ base::Result<CommandLine> read_command_line(int argc, const char* const* argv) {
     CLI::App* check = app.add_subcommand("check-config")->fallthrough();
     std::string file;
     check->add_option("FILE", file);
-    CLI::App* doctor = app.add_subcommand("doctor")->fallthrough();
-    doctor->add_flag("--json", line.json);
+    const CLI::App* doctor = app.add_subcommand("doctor")->fallthrough();
+    CLI::App* publish = app.add_subcommand("publish")->fallthrough();
+    publish->add_option("OPERANDS", line.operands);
+    CLI::App* tail = app.add_subcommand("tail")->fallthrough();
+    tail->add_option("CHANNEL", line.operands);
     const CLI::App* manual = app.add_subcommand("manual")->fallthrough();
     CLI::App* completion = app.add_subcommand("completion")->fallthrough();
     completion->add_option("SHELL", line.shell);
     const CLI::App* profiles = app.add_subcommand("profiles")->fallthrough();
+    std::array<std::string, std::size(kCommandFlags)> own_words;
+    std::array<const CLI::Option*, std::size(kCommandFlags)> own{};
+    for (std::size_t i = 0; i < own.size(); ++i) {
+        CLI::App* command = app.get_subcommand(std::string(kCommandFlags[i].command));
+        const std::string flag = concat("--", kCommandFlags[i].name);
+        own[i] = kCommandFlags[i].operand.empty() ? command->add_flag(flag, own_words[i])
+                                                  : command->add_option(flag, own_words[i])->multi_option_policy(last);
+    }
     app.require_subcommand(0, 1);
 
     try {
@@ -106,10 +150,18 @@ base::Result<CommandLine> read_command_line(int argc, const char* const* argv) {
     } catch (const CLI::Error& error) {
         return base::fail(std::string(error.what()));
     }
-    if (const auto extras = app.remaining(true); !extras.empty()) return base::fail(unknown_word(extras.front()));
+    if (const auto extras = app.remaining(true); !extras.empty()) {
+        const auto parsed = app.get_subcommands();
+        return base::fail(unknown_word(extras.front(), parsed.empty() ? std::string{} : parsed.front()->get_name()));
+    }
     for (std::size_t i = 0; i < settings.size(); ++i) {
         if (options[i]->count() > 0) line.settings.emplace_back(&settings[i], std::move(words[i]));
     }
+    for (std::size_t i = 0; i < own.size(); ++i) {
+        if (own[i]->count() > 0) line.own.emplace_back(&kCommandFlags[i], std::move(own_words[i]));
+    }
+    if (publish->parsed()) line.command = Command::publish;
+    if (tail->parsed()) line.command = Command::tail;
     if (manual->parsed()) line.command = Command::manual;
     if (completion->parsed()) line.command = Command::completion;
     if (doctor->parsed()) line.command = Command::doctor;
@@ -122,6 +174,14 @@ base::Result<CommandLine> read_command_line(int argc, const char* const* argv) {
 }
 
 std::span<const CommandEntry> commands() { return kCommands; }
+std::span<const CommandFlag> command_flags() { return kCommandFlags; }
+
+std::optional<std::string_view> CommandLine::given(std::string_view name) const {
+    for (const auto& [flag, text] : own) {
+        if (flag->name == name) return text;
+    }
+    return std::nullopt;
+}
 
 namespace {
 
@@ -170,6 +230,17 @@ std::string help_text() {
     for (const CommandEntry& command : kCommands)
         append_entry(text, concat(command.name, command.operand.empty() ? "" : " ", command.operand), command.meaning,
                      "");
+    for (const CommandEntry& command : kCommands) {
+        if (std::ranges::none_of(kCommandFlags, [&](const CommandFlag& f) { return f.command == command.name; }))
+            continue;
+        base::append(text, "\nFlags of ", command.name, ":\n");
+        for (const CommandFlag& flag : kCommandFlags) {
+            if (flag.command != command.name) continue;
+            append_entry(text, concat("--", flag.name, flag.operand.empty() ? "" : " ", flag.operand), flag.meaning,
+                         flag.standard);
+        }
+    }
+    base::append(text, "\n", kCompanionsText);
     text +=
         "\n"
         "Flags (a flag beats its environment variable, which beats the configuration file):\n";
@@ -193,6 +264,8 @@ std::string help_text() {
         "TIME is 30s, 500ms, 2m, 1h or a number of seconds; SIZE is 64KiB, 1MiB, 10kB or a number of bytes.\n";
     return text;
 }
+
+std::string_view companions_text() { return kCompanionsText; }
 
 std::string version_text() { return concat("spillway ", kVersion, " (", kBuildId, ')'); }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,7 +17,18 @@
 
 namespace spillway::server {
 
-enum class Command : std::uint8_t { serve, check_config, profiles, doctor, manual, completion, help, version };
+enum class Command : std::uint8_t {
+    serve,
+    check_config,
+    profiles,
+    doctor,
+    publish,
+    tail,
+    manual,
+    completion,
+    help,
+    version
+};
 
 /// A command as help, manual and completion tell of it.
 struct CommandEntry {
@@ -26,13 +38,27 @@ struct CommandEntry {
 };
 [[nodiscard]] std::span<const CommandEntry> commands();
 
+/// A flag that one command alone has.
+struct CommandFlag {
+    std::string_view command;
+    std::string_view name;     // without its dashes
+    std::string_view operand;  // empty = a switch
+    std::string_view meaning;
+    std::string_view standard;
+};
+[[nodiscard]] std::span<const CommandFlag> command_flags();
+
 struct CommandLine {
     Command command = Command::serve;
     std::string config_file;                                       // empty = none named
     std::vector<std::pair<const Setting*, std::string>> settings;  // as written, not checked
     std::string shell;                                             // of completion
-    bool json = false;                                             // of doctor
+    std::vector<std::pair<const CommandFlag*, std::string>> own;   // of the command, not checked; a switch has no text
+    std::vector<std::string> operands;                             // of publish and tail
     std::vector<std::string> apps;                                 // ID:KEY:SECRET, not checked
+
+    /// What was given for a flag of the command; nothing if it was not.
+    [[nodiscard]] std::optional<std::string_view> given(std::string_view name) const;
 };
 
 /// Reads what main() was given. Unknown flags and words are refused with the nearest known one.
@@ -44,6 +70,9 @@ bool hide_secrets(int argc, char** argv);
 
 /// What --help prints.
 [[nodiscard]] std::string help_text();
+
+/// How publish and tail find what they need, and their exit codes.
+[[nodiscard]] std::string_view companions_text();
 
 /// What --version prints: version and build id.
 [[nodiscard]] std::string version_text();

@@ -10,6 +10,7 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "base/result.h"
+#include "server/companions.h"
 #include "server/config_file.h"
 #include "server/config_flags.h"
 #include "server/config_profiles.h"
@@ -212,8 +213,18 @@ LoadOutcome serve(const CommandLine& line, const char* const* environment) {
     if (!checked) return leave(1, concat("spillway: ", checked.error()));
     outcome.run = true;
     outcome.command = line.command;
-    outcome.json = line.json;
+    outcome.json = line.given("json").has_value();
     outcome.config = std::move(checked->config);
+    if (line.command == Command::publish) {
+        auto options = publish_options(outcome.config, line);
+        if (!options) return misunderstood(options.error());
+        outcome.publish = *std::move(options);
+    }
+    if (line.command == Command::tail) {
+        auto options = tail_options(outcome.config, line);
+        if (!options) return misunderstood(options.error());
+        outcome.tail = *std::move(options);
+    }
     std::move(checked->notices.begin(), checked->notices.end(), std::back_inserter(outcome.notices));
     return outcome;
 }
@@ -234,6 +245,8 @@ LoadOutcome load_config(int argc, const char* const* argv, const char* const* en
         }
         case Command::profiles: return leave(0, profiles_text());
         case Command::doctor:
+        case Command::publish:
+        case Command::tail:
         case Command::serve: break;
     }
     return serve(*line, environment);

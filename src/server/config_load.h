@@ -10,17 +10,21 @@
 
 #include <spillway/config.h>
 
+#include "client/publish.h"
+#include "client/tail.h"
 #include "server/config_flags.h"
 
 namespace spillway::server {
 
-/// What main() has to do next: run `command` (serve or doctor) with `config` after logging `notices`; or write `text` (to standard error if the
+/// What main() has to do next: run `command` (serve, doctor; publish and tail with their options) with `config` after logging `notices`; or write `text` (to standard error if the
 /// code is not 0, else to standard output) and leave with `exit_code`.
 struct LoadOutcome {
     bool run = false;
     Command command = Command::serve;
     bool json = false;  // of doctor
     Config config;
+    client::PublishOptions publish;
+    client::TailOptions tail;
     std::vector<std::string> notices;  // nothing is wrong, but the operator should know
     std::string text;                  // whole lines
     int exit_code = 0;                 // 0 done as asked, 1 configuration refused, 2 command line not understood

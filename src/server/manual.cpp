@@ -75,6 +75,13 @@ std::string bash_completion() {
     std::string words;
     for (const CommandEntry& command : commands()) append(words, command.name, ' ');
     for (const Flag& flag : flags()) append(words, flag.name, ' ');
+    std::string of_commands;  // their own flags; those without an operand that can be listed end where a word begins
+    for (const CommandEntry& command : commands()) {
+        std::string own;
+        for (const CommandFlag& flag : command_flags())
+            if (flag.command == command.name) append(own, "--", flag.name, ' ');
+        if (!own.empty()) append(of_commands, "        ", command.name, ") words='", own, "' ;;\n");
+    }
     std::string text =
         "# bash completion for spillway, written by spillway completion bash\n_spillway() {\n"
         "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]}\n    case $before in\n";
@@ -89,8 +96,8 @@ std::string bash_completion() {
     }
     append(text, "        check-config) COMPREPLY=($(compgen -f -- \"$word\")); return ;;\n",
            "        completion) COMPREPLY=($(compgen -W 'bash zsh' -- \"$word\")); return ;;\n",
-           "        doctor) COMPREPLY=($(compgen -W '--json ", words, "' -- \"$word\")); return ;;\n    esac\n",
-           "    COMPREPLY=($(compgen -W '", words, "' -- \"$word\"))\n}\ncomplete -F _spillway spillway\n");
+           "    esac\n    local words=\n    case ${COMP_WORDS[1]} in\n", of_commands, "    esac\n",
+           "    COMPREPLY=($(compgen -W \"$words ", words, "\" -- \"$word\"))\n}\ncomplete -F _spillway spillway\n");
     return text;
 }
 
@@ -109,6 +116,11 @@ std::string zsh_completion() {
                    : list.empty()        ? std::string(" ")
                                          : concat('(', list, ')'));
         text += "' \\\n";
+    }
+    for (const CommandFlag& flag : command_flags()) {
+        if (text.find(concat("'--", flag.name, flag.operand.empty() ? "" : "=", '[')) != std::string::npos) continue;
+        append(text, "    '--", flag.name, flag.operand.empty() ? "[of " : "=[of ", flag.command, ']',
+               flag.operand.empty() ? "" : ": : ", "' \\\n");
     }
     text += "    '1: :(";
     for (const CommandEntry& command : commands()) append(text, command.name, ' ');
@@ -130,6 +142,14 @@ std::string manual_page() {
         append(text, ".TP\n.B ", roff(command.name),
                command.operand.empty() ? "" : concat(" \\fI", roff(command.operand), "\\fR"), "\n",
                roff(command.meaning), "\n");
+    text += ".SH FLAGS OF COMMANDS\n";
+    for (const CommandFlag& flag : command_flags()) {
+        append(text, ".TP\n.B ", roff(flag.command), " \\-\\-", roff(flag.name),
+               flag.operand.empty() ? "" : concat(" \\fI", roff(flag.operand), "\\fR"), "\n", roff(flag.meaning));
+        if (!flag.standard.empty()) append(text, "\n.br\nDefault: ", roff(flag.standard));
+        text += '\n';
+    }
+    append(text, ".PP\n", roff(companions_text()));
     text +=
         ".SH FLAGS\nA flag beats its environment variable, which beats the configuration file, which beats the "
         "profile.\n";

@@ -405,6 +405,13 @@ TEST_CASE("manual and completion know every flag and command, and write them as 
         CHECK(holds(bash, concat(command.name, " ")));
         CHECK(holds(help_text(), command.name));
     }
+    for (const CommandFlag& flag : command_flags()) {
+        CAPTURE(flag.name);
+        CHECK(holds(page, concat(".B ", flag.command, " \\-\\-", flag.name)));
+        CHECK(holds(bash, concat("--", flag.name, " ")));
+        CHECK(holds(zsh, concat("'--", flag.name)));
+        CHECK(holds(help_text(), concat("--", flag.name)));
+    }
     CHECK(load({"completion", "fish"}).exit_code == 2);
     CHECK(load({"completion"}).exit_code == 2);
     for (const auto operand : {"POLICY", "LEVEL", "FORMAT", "NAME"}) {  // what completion offers is what is taken
@@ -520,7 +527,17 @@ TEST_CASE("an unknown flag is refused with the nearest known one", "[server][con
     CHECK(holds(reason({"--ap", "x"}), "'--app'"));
     CHECK(holds(reason({"--take-over"}), "not supported yet"));
     CHECK(holds(reason({"docter"}), "did you mean 'doctor'"));
-    CHECK(holds(reason({"publish", "--x"}), "'publish' is not supported yet"));
+    CHECK(holds(reason({"publish", "--stin"}), "did you mean '--stdin'"));
+    CHECK(holds(reason({"tail"}), "tail needs a channel"));
+    CHECK(holds(reason({"tail", "a", "--count", "x"}), "--count: "));
+    CHECK(holds(reason({"tail", "a", "--feed", "--event", "e"}), "--event"));
+    CHECK(holds(reason({"tail", "a", "--url", "wss://x"}), "no TLS"));
+    CHECK(holds(reason({"tail", "a", "--url", "ws://x:0"}), "a port is"));
+    CHECK(holds(reason({"publish", "a"}), "publish needs CHANNEL and EVENT"));
+    CHECK(holds(reason({"publish", "a", "e"}), "--stdin"));
+    CHECK(holds(reason({"publish", "a", "e", "x", "--stdin"}), "--stdin"));
+    CHECK(holds(reason({"publish", "a", "e", "--stdin", "--json"}), "--json"));
+    CHECK(holds(reason({"publish", "a", "e", "x", "--key", "other"}), "no app with this key"));
     CHECK(holds(reason({"sevre"}), "unknown command 'sevre': did you mean 'serve'?"));
     CHECK(holds(reason({"serve", "again"}), "unknown command 'again'"));
     CHECK(holds(reason({"--port"}), "--port: a value must follow"));
