@@ -23,7 +23,6 @@
 namespace spillway::client {
 namespace {
 
-using base::append;
 using base::concat;
 
 void say(std::string_view text) {
