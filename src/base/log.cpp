@@ -2,10 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/log.h"
 
+#include <poll.h>
 #include <pthread.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <ctime>
 #include <exception>
@@ -14,8 +18,9 @@
 
 #include <spdlog/async.h>
 #include <spdlog/async_logger.h>
+#include <spdlog/details/null_mutex.h>
 #include <spdlog/formatter.h>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 
 namespace spillway::base::log {
@@ -84,6 +89,52 @@ private:
     std::string line_;
 };
 
+std::atomic<bool> ending{false};
+std::atomic<std::uint64_t> unwritten{0};
+
+/// Standard error. What it does not take (a full disk) is counted, nothing else comes of it. A pipe that nobody reads holds
+/// up the log's thread alone, and not the end of the process.
+class StandardError final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
+protected:
+    void sink_it_(const spdlog::details::log_msg& msg) override {
+        spdlog::memory_buf_t line;
+        formatter_->format(msg, line);
+        const char* next = line.data();
+        std::size_t left = line.size();
+        while (left != 0) {
+            const ssize_t n = has_room() ? ::write(STDERR_FILENO, next, std::min(left, kAtOnce)) : -1;
+            if (n < 0 && errno == EINTR) continue;
+            if (n <= 0) {
+                unwritten.fetch_add(1, std::memory_order_relaxed);
+                return;
+            }
+            next += n;
+            left -= static_cast<std::size_t>(n);
+        }
+    }
+    void flush_() override {}
+
+private:
+    /// POSIX's least PIPE_BUF is less, Linux's is this: a pipe that poll(2) calls writable takes so much without blocking.
+    static constexpr std::size_t kAtOnce = 4096;
+    static constexpr int kLookMs = 100;
+
+    /// Waits for it, but once the end has come only a moment, and that once.
+    bool has_room() {
+        pollfd out{STDERR_FILENO, POLLOUT, 0};
+        while (true) {
+            const bool last = ending.load(std::memory_order_acquire);
+            if (::poll(&out, 1, given_up_ ? 0 : kLookMs) != 0) return true;
+            given_up_ = last;
+            if (!last) continue;
+            errno = EAGAIN;
+            return false;
+        }
+    }
+
+    bool given_up_ = false;
+};
+
 void block_all_signals() {
     sigset_t all;
     sigfillset(&all);
@@ -105,7 +156,8 @@ std::optional<Level> level_named(std::string_view name) noexcept {
 }
 
 void init(Level level, Format format) {
-    auto sink = std::make_shared<spdlog::sinks::stderr_sink_st>();  // one thread writes: no lock
+    ending.store(false, std::memory_order_release);
+    auto sink = std::make_shared<StandardError>();
     pool = std::make_shared<spdlog::details::thread_pool>(kQueueLines, 1, block_all_signals);
     logger = std::make_shared<spdlog::async_logger>("spillway", std::move(sink), pool,
                                                     spdlog::async_overflow_policy::overrun_oldest);
@@ -123,6 +175,7 @@ void set_level(Level level) noexcept {
 
 void shutdown() {
     threshold.store(Level::off, std::memory_order_release);
+    ending.store(true, std::memory_order_release);
     pool.reset();  // writes what is queued, then joins; the logger stays for whoever is about to use it
 }
 
@@ -134,6 +187,14 @@ void write(Level level, std::string_view text) noexcept {
         logger->log(native(level), spdlog::string_view_t(text.data(), text.size()));
     } catch (const std::exception&) {
         // A line that cannot be written is lost; the server goes on.
+    }
+}
+
+LostLines lost() noexcept {
+    try {
+        return {pool == nullptr ? 0 : pool->overrun_counter(), unwritten.load(std::memory_order_relaxed)};
+    } catch (const std::exception&) {
+        return {};
     }
 }
 

@@ -30,8 +30,16 @@ void init(Level level, Format format);
 /// From now on lines of this level and above are written. Any thread.
 void set_level(Level level) noexcept;
 
-/// Writes out what is queued and stops the thread; later lines are dropped. Safe to call without init().
+/// Writes out what is queued and stops the thread; later lines are dropped. Waits a tenth of a second at most for somebody
+/// to read. Safe to call without init().
 void shutdown();
+
+/// Lines that nobody will see, since the start. Any thread, before shutdown().
+struct LostLines {
+    std::uint64_t overrun = 0;    // made way for newer ones in a full queue
+    std::uint64_t unwritten = 0;  // standard error did not take them whole: a full disk
+};
+[[nodiscard]] LostLines lost() noexcept;
 
 /// From any thread. A line's text is made by the caller; test first where making it costs.
 [[nodiscard]] bool enabled(Level level) noexcept;

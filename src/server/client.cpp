@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/assert.h"
+#include "base/format.h"
 
 namespace spillway::server {
 
@@ -54,6 +55,11 @@ bool SubscriptionList::remove(std::uint32_t i) {
 void SubscriptionList::build_index() {
     index_ = std::make_unique<Index>();
     for (std::uint32_t i = 0; i < size_; ++i) index_->by_channel[items_[i].channel.slot] = i;
+}
+
+std::string log_name(const Client& client) {
+    const ClientId id = ClientId::unpack(client.id);
+    return base::concat("client ", id.core, '.', id.slot, '.', id.generation, " (", to_string(client.kind), ')');
 }
 
 }  // namespace spillway::server

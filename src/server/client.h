@@ -150,6 +150,8 @@ static_assert(sizeof(Client) <= 192);
 [[nodiscard]] constexpr bool only_listens(ClientKind kind) {
     return kind == ClientKind::pusher || kind == ClientKind::feed;
 }
+/// How the log calls a client: its core, slot and the slot's generation.
+[[nodiscard]] std::string log_name(const Client& client);
 /// Counted by the limits of clients; viewers of the dashboard are not.
 [[nodiscard]] constexpr bool counts_as_client(ClientKind kind) {
     return is_websocket(kind) && kind != ClientKind::dashboard;

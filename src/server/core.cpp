@@ -308,6 +308,8 @@ void Core::publish_gauges() {
     gate.sweep();
     stats.queued_messages.set(static_cast<std::int64_t>(sender.queued_messages()));
     stats.queued_bytes.set(static_cast<std::int64_t>(sender.queued_bytes()));
+    stats.messages_held.set(static_cast<std::int64_t>(blocks.blocks_live()));
+    stats.message_bytes.set(static_cast<std::int64_t>(blocks.bytes_live()));
     stats.presence_members.set(static_cast<std::int64_t>(home.members()));
     stats.cached_events.set(static_cast<std::int64_t>(home.cache().size()));
     memory.publish_gauges();

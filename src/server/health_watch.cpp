@@ -37,6 +37,7 @@ HealthWatch::Seen HealthWatch::read() const {
         for (const DropReason own : {DropReason::unsubscribed, DropReason::client_closed, DropReason::conflated})
             for (const auto& counter : s->dropped[static_cast<std::size_t>(own)]) seen.dropped -= counter.value();
         seen.due += s->deliveries.value();
+        seen.published += s->published.value();
         for (std::size_t e = 0; e < kEndpoints; ++e) {
             if (static_cast<Endpoint>(e) == Endpoint::ops)
                 continue;  // or an answer about health would count as a fault
@@ -81,13 +82,28 @@ HealthFigures HealthWatch::figure(const Config& config, base::Instant now) const
     return f;
 }
 
+Rates HealthWatch::rate() const {
+    const Seen& newest = seen_.back();
+    const Seen& oldest = seen_.front();
+    const double span = static_cast<double>((newest.at - oldest.at).count()) / 1e9;
+    if (span <= 0) return {};
+    const auto per_second = [span](std::uint64_t after, std::uint64_t before) {
+        return static_cast<double>(after - before) / span;
+    };
+    return {per_second(newest.published, oldest.published),
+            per_second(newest.due - newest.dropped, oldest.due - oldest.dropped),
+            per_second(newest.dropped, oldest.dropped)};
+}
+
 void HealthWatch::step(const Config& config, base::Instant now, double memory) {
     if (!due(now)) return;
     due_ = now + kEvery;
     seen_.push_back(read());
+    seen_.back().at = now;
     if (seen_.size() > kHealthWindow + 1) seen_.pop_front();
     figures_ = figure(config, now);
     figures_.memory = memory;
+    rates_ = rate();
     if (keeper_.look(judge_health(config.health, figures_))) tell(keeper_.current());
 }
 

@@ -18,6 +18,13 @@
 
 namespace spillway::server {
 
+/// Per second, over the window.
+struct Rates {
+    double published = 0;
+    double delivered = 0;
+    double dropped = 0;
+};
+
 class HealthWatch {
 public:
     /// `cores` outlive it.
@@ -30,11 +37,14 @@ public:
 
     [[nodiscard]] const Health& current() const { return keeper_.current(); }
     [[nodiscard]] const HealthFigures& figures() const { return figures_; }
+    [[nodiscard]] const Rates& rates() const { return rates_; }
     /// {"status":"warning","reasons":["…"]}
     void append_json(std::string& json) const;
 
 private:
     struct Seen {
+        base::Instant at{};
+        std::uint64_t published = 0;
         std::uint64_t due = 0;  // deliveries, made or dropped
         std::uint64_t dropped = 0;
         std::uint64_t asked = 0;  // requests
@@ -43,11 +53,13 @@ private:
         base::HistogramSum turns;
     };
     [[nodiscard]] Seen read() const;
+    [[nodiscard]] Rates rate() const;
     [[nodiscard]] HealthFigures figure(const Config& config, base::Instant now) const;
 
     const std::vector<const Stats*>& cores_;
     std::deque<Seen> seen_;  // oldest first, one more than the window has seconds
     HealthFigures figures_;
+    Rates rates_;
     HealthKeeper keeper_;
     base::Instant due_{};
 };

@@ -4,6 +4,8 @@
 
 #include <array>
 
+#include "base/format.h"
+#include "base/log.h"
 #include "http/proxy_header.h"
 #include "protocol/auth.h"
 #include "protocol/errors.h"
@@ -293,6 +295,10 @@ bool HttpFront::check_upgrade(Client& client, const http::Request& request) {
             checked.error().status == 426 ? std::span<const http::Header>(version) : std::span<const http::Header>());
         return false;
     }
+    if (base::log::enabled(base::log::Level::debug))
+        base::log::debug(base::concat(log_name(client), " asks for ", base::log::escaped(request.target), ", origin \"",
+                                      base::log::escaped(request.header("Origin").value_or("")), "\", agent \"",
+                                      base::log::escaped(request.header("User-Agent").value_or("")), '"'));
     client.http->accept_key = checked->accept_key;
     client.http->subprotocol = checked->subprotocol;
     return true;
@@ -409,6 +415,7 @@ void HttpFront::answer_upgrade(Client& client, std::string_view first) {
     ws::write_accept(bytes, {client.http->accept_key, client.http->subprotocol});
     bytes += first;
     core_.stats.count_http(Endpoint::upgrade, 101);
+    if (base::log::enabled(base::log::Level::debug)) base::log::debug(base::concat(log_name(client), " opened"));
     give_back(client);
     client.awaiting = false;
     core_.sender.control(client, std::move(bytes));
@@ -477,6 +484,8 @@ void HttpFront::put_answer(Client& client, Reply& reply, int status, std::string
                          {reply.keep_alive, reply.head_only, reply.minor_version, headers_});
     reply.ready = true;
     reply.refused = status >= 400;
+    if (reply.refused && reply.endpoint == Endpoint::upgrade && base::log::enabled(base::log::Level::debug))
+        base::log::debug(base::concat(log_name(client), " refused: ", status, ", ", base::log::escaped(body)));
     if (!reply.keep_alive) exchange.over = true;
     if (&reply == &exchange.replies.front()) {
         core_.sender.stream(client, scratch_);

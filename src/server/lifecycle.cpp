@@ -367,6 +367,8 @@ void Lifecycle::leave_service(Client& client, const Closing& closing) {
     client.close_reason = closing.reason;
     core_.stats.clients[static_cast<std::size_t>(client.kind)].subtract();
     core_.stats.count_close(closing.code, closing.reason);
+    if (is_websocket(client.kind) && base::log::enabled(base::log::Level::debug))
+        base::log::debug(base::concat(log_name(client), " closed: ", closing.code, ", ", to_string(closing.reason)));
     if (client.stale) core_.stats.stale_clients.subtract();
     client.stale = false;
     core_.membership.leave_all(client);
@@ -578,10 +580,18 @@ void Lifecycle::sweep() {
         swept_ = swept_ + 1 < slots ? swept_ + 1 : 0;
         if (!core_.clients.is_live(swept_)) continue;
         Client& client = core_.clients[swept_];
+        look_at_queue(client);
         if (client.state == ClientState::dead || core_.timers.is_set(swept_)) continue;
         core_.stats.swept.add();
         core_.timers.set(swept_, core_.now);
     }
+}
+
+void Lifecycle::look_at_queue(const Client& client) {
+    if (client.state != ClientState::open || !counts_as_client(client.kind)) return;
+    const std::uint64_t bytes = client.out == nullptr ? 0 : client.out->queue.bytes();
+    const std::uint64_t most = std::max<std::uint64_t>(core_.config.queue_bytes, 1);
+    core_.stats.count_queue_look((bytes * 100 + most - 1) / most);
 }
 
 void Lifecycle::check_http(Client& client) {

@@ -88,7 +88,8 @@ public:
     void retry_sends();
     [[nodiscard]] bool retrying() const { return !retries_.empty(); }
     void timer_fired(std::uint32_t slot);
-    /// Looks after a few clients each time, round and round: nobody may be without a timer, whatever went wrong.
+    /// Looks after a few clients each time, round and round: nobody may be without a timer, whatever went wrong. On
+    /// the way it notes how full their queues are.
     void sweep();
 
     [[nodiscard]] bool accepting(std::uint32_t which) const { return accept_armed_[which]; }
@@ -120,6 +121,7 @@ private:
     [[nodiscard]] base::Instant next_check(const Client& client) const;
     void check_websocket(Client& client);
     void check_http(Client& client);
+    void look_at_queue(const Client& client);
 
     Core& core_;
     int listener_[kDoors] = {-1, -1, -1};

@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/ops.h"
 
+#include <algorithm>
 #include <array>
 #include <functional>
 
 #include "base/format.h"
+#include "base/log.h"
 #include "io/host_memory.h"
 #include "protocol/json_escape.h"
 
@@ -93,6 +95,8 @@ constexpr auto kGauges = std::to_array<SimpleGauge>({
     {"channels", "Channels with at least one subscriber.", &Stats::channels},
     {"presence_members", "Users in presence channels, each counted once per channel.", &Stats::presence_members},
     {"cached_events", "Last events kept of cache channels.", &Stats::cached_events},
+    {"messages_held", "Messages alive in memory, each once however many clients wait for it.", &Stats::messages_held},
+    {"messages_held_bytes", "Bytes that keeping them costs.", &Stats::message_bytes},
     {"queued_messages", "Messages waiting in clients' queues.", &Stats::queued_messages},
     {"queued_bytes", "Bytes of messages waiting in clients' queues.", &Stats::queued_bytes},
     {"mesh_depth", "Envelopes between cores, as the senders saw them.", &Stats::mesh_depth},
@@ -106,18 +110,85 @@ void append_seconds(std::string& out, base::Duration d) {
     base::append_fixed(out, static_cast<double>(d.count()) / 1e9, 9);
 }
 
-void histogram(std::string& out, std::string_view name, std::string_view help, const base::HistogramSum& h) {
-    head(out, name, help, "histogram");
+/// Of all cores or of one, whose number is the label.
+void append_edges(std::string& out, std::string_view name, std::string_view label, const base::HistogramSum& h) {
     // Edges that are powers of two of a nanosecond are exact in the histogram's own buckets: 1 us to 68 s, by fours.
     for (unsigned bits = 10; bits <= 36; bits += 2) {
         const base::Duration edge{std::int64_t{1} << bits};
-        append(out, "spillway_", name, "_bucket{le=\"");
+        append(out, "spillway_", name, "_bucket{", label, label.empty() ? "" : ",", "le=\"");
         append_seconds(out, edge);
         append(out, "\"} ", h.count_below(edge), "\n");
     }
-    append(out, "spillway_", name, "_bucket{le=\"+Inf\"} ", h.count(), "\nspillway_", name, "_sum ");
+    const std::string labels = label.empty() ? std::string() : base::concat('{', label, '}');
+    append(out, "spillway_", name, "_bucket{", label, label.empty() ? "" : ",", "le=\"+Inf\"} ", h.count(),
+           "\nspillway_", name, "_sum", labels, ' ');
     append_seconds(out, h.sum());
-    append(out, "\nspillway_", name, "_count ", h.count(), "\n");
+    append(out, "\nspillway_", name, "_count", labels, ' ', h.count(), "\n");
+}
+
+void histogram(std::string& out, std::string_view name, std::string_view help, const base::HistogramSum& h) {
+    head(out, name, help, "histogram");
+    append_edges(out, name, {}, h);
+}
+
+void queue_histogram(std::string& out, const std::vector<const Stats*>& cores) {
+    head(out, "queue_utilization_ratio", "Share of --queue-bytes that waits for a client, by looks at clients in turn.",
+         "histogram");
+    std::uint64_t below = 0;
+    for (std::size_t i = 0; i <= kQueueEdges.size(); ++i) {
+        below += sum(cores, [i](const Stats& s) { return s.queue_looks[i].value(); });
+        append(out, "spillway_queue_utilization_ratio_bucket{le=\"");
+        if (i < kQueueEdges.size()) {
+            base::append_fixed(out, kQueueEdges[i] / 100.0, 2);
+        } else {
+            out += "+Inf";
+        }
+        append(out, "\"} ", below, "\n");
+    }
+    append(out, "spillway_queue_utilization_ratio_sum ");
+    const auto percent = sum(cores, [](const Stats& s) { return s.queue_percent.value(); });
+    base::append_fixed(out, static_cast<double>(percent) / 100, 2);
+    append(out, "\nspillway_queue_utilization_ratio_count ", below, "\n");
+}
+
+std::int64_t open_clients(const Stats& stats) {
+    std::int64_t n = 0;
+    for (std::size_t k = kFirstWebSocket; k < kClientKinds; ++k)
+        if (counts_as_client(static_cast<ClientKind>(k))) n += stats.clients[k].value();
+    return n;
+}
+
+/// What shows whether the cores share the work.
+void core_families(std::string& out, const std::vector<const Stats*>& cores) {
+    const auto each = [&](std::string_view name, std::string_view help, std::string_view type, auto&& value) {
+        head(out, name, help, type);
+        for (std::size_t i = 0; i < cores.size(); ++i) {
+            append(out, "spillway_", name, "{core=\"", i, "\"} ");
+            value(*cores[i]);
+            out += '\n';
+        }
+    };
+    each("core_clients", "Open WebSocket clients of a core.", "gauge",
+         [&](const Stats& s) { append(out, open_clients(s)); });
+    each("core_deliveries_total", "Messages that a core put whole into a subscriber's socket.", "counter",
+         [&](const Stats& s) { append(out, s.deliveries.value()); });
+    each("core_queued_bytes", "Bytes of messages waiting in the queues of a core's clients.", "gauge",
+         [&](const Stats& s) { append(out, s.queued_bytes.value()); });
+    each("core_mesh_depth", "Envelopes of a core that others have not taken.", "gauge",
+         [&](const Stats& s) { append(out, s.mesh_depth.value()); });
+    each("core_busy_seconds_total", "Time a core spent in its turns; it rests between them.", "counter",
+         [&](const Stats& s) { append_seconds(out, base::HistogramSum().add(s.loop_lag).sum()); });
+    head(out, "loop_lag_seconds", "Length of a loop's turns.", "histogram");
+    for (std::size_t i = 0; i < cores.size(); ++i)
+        append_edges(out, "loop_lag_seconds", base::concat("core=\"", i, '"'),
+                     base::HistogramSum().add(cores[i]->loop_lag));
+}
+
+void log_families(std::string& out) {
+    const base::log::LostLines lost = base::log::lost();
+    head(out, "log_lines_lost_total", "Lines of the log that nobody will see.", "counter");
+    append(out, "spillway_log_lines_lost_total{reason=\"overrun\"} ", lost.overrun,
+           "\nspillway_log_lines_lost_total{reason=\"unwritten\"} ", lost.unwritten, "\n");
 }
 
 base::HistogramSum merged(const std::vector<const Stats*>& cores, base::Histogram Stats::* histogram) {
@@ -192,6 +263,22 @@ void webhooks_json(std::string& out, const webhooks::Tally& tally, std::uint64_t
     out += '}';
 }
 
+/// Figures that are worked out of others. Closes the object before them.
+void append_promised(std::string& out, const std::vector<const Stats*>& cores, const Rates& rates) {
+    out += R"(},"per_second":{"published":)";
+    base::append_fixed(out, rates.published, 1);
+    out += R"(,"deliveries":)";
+    base::append_fixed(out, rates.delivered, 1);
+    out += R"(,"dropped":)";
+    base::append_fixed(out, rates.dropped, 1);
+    std::int64_t open = 0;
+    for (const Stats* s : cores) open += open_clients(*s);
+    const std::int64_t stale = std::min(sum_gauge(cores, &Stats::stale_clients), open);
+    const std::int64_t held = sum_gauge(cores, &Stats::messages_held);
+    append(out, R"(},"connection_health":{"active":)", open - stale, R"(,"stale":)", stale, R"(,"total":)", open,
+           R"(},"memory_per_message_bytes":)", held <= 0 ? 0 : sum_gauge(cores, &Stats::message_bytes) / held);
+}
+
 }  // namespace
 
 Ops::Answer Ops::health(base::Instant now) const {
@@ -252,7 +339,9 @@ std::string Ops::metrics_text(const HealthWatch& watch) const {
     histogram(out, "broadcast_seconds", "From the place in the order to the last local send, per core and message.",
               merged(cores_, &Stats::broadcast));
     histogram(out, "slice_seconds", "Length of slices of fan-out work.", merged(cores_, &Stats::slice));
-    histogram(out, "loop_lag_seconds", "Length of the loops' turns.", merged(cores_, &Stats::loop_lag));
+    queue_histogram(out, cores_);
+    core_families(out, cores_);
+    log_families(out);
     return out;
 }
 
@@ -295,7 +384,8 @@ std::string Ops::stats_json(base::Instant now, const HealthWatch& watch) const {
         append(out, ",\"", name, "\":");
         append_seconds(out, value);
     }
-    out += "},\"health\":";
+    append_promised(out, cores_, watch.rates());
+    out += ",\"health\":";
     watch.append_json(out);
     out += '}';
     return out;

@@ -68,6 +68,9 @@ inline constexpr std::array<std::uint16_t, 22> kCloseCodes{0,    1000, 1001, 100
                                                            1009, 1011, 1012, 4001, 4003, 4004, 4006, 4007,
                                                            4008, 4009, 4100, 4200, 4201, 4202};
 
+/// How full a client's queue can be and still belong to a bucket of the metric, in percent of --queue-bytes.
+inline constexpr std::array<unsigned, 7> kQueueEdges{0, 10, 25, 50, 75, 90, 100};
+
 struct alignas(64) Stats {
     std::array<base::Gauge, kClientKinds> clients;
     base::Counter connections;    // accepted ever
@@ -94,6 +97,10 @@ struct alignas(64) Stats {
     base::Gauge queued_bytes;
     base::Gauge queued_messages;
     std::array<base::Gauge, kMemoryKinds> memory;
+    std::array<base::Counter, kQueueEdges.size() + 1> queue_looks;  // clients the sweep looked at, by how full
+    base::Counter queue_percent;                                    // sum over those looks
+    base::Gauge messages_held;                                      // alive here, each once however many wait for it
+    base::Gauge message_bytes;                                      // of those, with what keeping them costs
     base::Gauge mesh_depth;
     base::Gauge presence_members;  // of channels whose home is here
     base::Gauge cached_events;     // of cache channels
@@ -126,6 +133,13 @@ struct alignas(64) Stats {
     void count_drop(DropReason reason, const pubsub::Message& message, std::uint64_t n = 1) {
         dropped[static_cast<std::size_t>(reason)][static_cast<std::size_t>(message.priority)].add(n);
         dropped_by_kind[static_cast<std::size_t>(message.kind)].add(n);
+    }
+    /// A queue was seen `percent` full.
+    void count_queue_look(std::uint64_t percent) {
+        std::size_t i = 0;
+        while (i < kQueueEdges.size() && percent > kQueueEdges[i]) ++i;
+        queue_looks[i].add();
+        queue_percent.add(percent);
     }
     void count_refusal(Refusal reason) { refused[static_cast<std::size_t>(reason)].add(); }
 };

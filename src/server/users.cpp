@@ -6,6 +6,8 @@
 #include <memory>
 
 #include "base/assert.h"
+#include "base/format.h"
+#include "base/log.h"
 #include "protocol/auth.h"
 #include "protocol/codec.h"
 #include "protocol/errors.h"
@@ -69,6 +71,8 @@ void Users::sign_in(Client& client, const protocol::Signin& signin) {
         if (own.joined) answer_sign_in(client);
         return;
     }
+    if (base::log::enabled(base::log::Level::debug))
+        base::log::debug(base::concat(log_name(client), " signed in as \"", base::log::escaped(user->id), '"'));
     client.high_priority = app.high_priority_users && user->high_priority;
     const std::string channel = pubsub::server_to_user_channel(user->id);
     SPILLWAY_ASSERT(core_.membership.subscribe(client, pubsub::channel_key(client.app, channel)));

@@ -61,6 +61,36 @@ TEST_CASE("levels are known by name", "[base][log]") {
     CHECK_FALSE(log::level_named(""));
 }
 
+TEST_CASE("a log that nobody reads forgets its oldest lines, and its end comes all the same", "[base][log]") {
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    const int saved = ::dup(STDERR_FILENO);
+    ::dup2(ends[1], STDERR_FILENO);
+    const std::uint64_t unwritten = log::lost().unwritten;
+    log::init(log::Level::info, log::Format::text);
+    const std::string line(200, 'x');
+    for (int i = 0; i < 20'000; ++i) log::info(line);
+    CHECK(log::lost().overrun > 0);
+    log::shutdown();
+    ::dup2(saved, STDERR_FILENO);
+    for (const int fd : {saved, ends[0], ends[1]}) ::close(fd);
+    CHECK(log::lost().unwritten > unwritten);
+}
+
+TEST_CASE("lines that a full disk does not take are counted", "[base][log]") {
+    const int full = ::open("/dev/full", O_WRONLY);
+    REQUIRE(full >= 0);
+    const int saved = ::dup(STDERR_FILENO);
+    ::dup2(full, STDERR_FILENO);
+    const std::uint64_t unwritten = log::lost().unwritten;
+    log::init(log::Level::info, log::Format::json);
+    for (int i = 0; i < 10; ++i) log::info("lost");
+    log::shutdown();
+    ::dup2(saved, STDERR_FILENO);
+    for (const int fd : {saved, full}) ::close(fd);
+    CHECK(log::lost().unwritten == unwritten + 10);
+}
+
 TEST_CASE("a throttle passes one line per interval and tells how many it swallowed", "[base][log]") {
     log::Throttle throttle(seconds{10});
     const Instant start{seconds{100}};
