@@ -11,7 +11,7 @@
 
 namespace spillway {
 
-enum class ChannelKind : std::uint8_t { public_, private_, encrypted, presence, cache, user };
+enum class ChannelKind : std::uint8_t { public_channel, private_channel, encrypted, presence, cache, user };
 inline constexpr std::size_t kChannelKinds = 6;
 
 [[nodiscard]] constexpr std::string_view to_string(ChannelKind k) {

@@ -49,7 +49,7 @@ ChannelKind kind_of(std::string_view name) {
     if (traits.cache) return ChannelKind::cache;
     if (traits.presence) return ChannelKind::presence;
     if (traits.encrypted) return ChannelKind::encrypted;
-    return traits.private_ ? ChannelKind::private_ : ChannelKind::public_;
+    return traits.private_ ? ChannelKind::private_channel : ChannelKind::public_channel;
 }
 
 bool is_valid_channel_name(std::string_view name, std::size_t length_max) {

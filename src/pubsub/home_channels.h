@@ -53,7 +53,7 @@ struct ChannelState {
 struct HomeChannel {
     std::string name;
     ChannelKey key;
-    ChannelKind kind = ChannelKind::public_;
+    ChannelKind kind = ChannelKind::public_channel;
     std::uint64_t seq = 0;  // of the last message sequenced
     std::vector<Share> shares;
     std::unique_ptr<ChannelState> state;  // null for most

@@ -27,7 +27,7 @@ struct Message : Block {
     base::Instant sequenced_at{};
     Priority priority = Priority::normal;
     bool pusher_only = false;  // an event of the protocol: feeds on its channel do not get it
-    ChannelKind kind = ChannelKind::public_;
+    ChannelKind kind = ChannelKind::public_channel;
     bool notice = false;  // tells one client of a gap before seq + 1 of a channel; no delivery itself
     std::uint32_t frame_at[kWireForms] = {};     // offset behind the Message
     std::uint32_t frame_bytes[kWireForms] = {};  // 0 = this form was not in use when it was sequenced

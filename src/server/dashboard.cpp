@@ -132,11 +132,11 @@ void Dashboard::open_live(Client& client, const http::Request& request) {
     core_.http.answer_upgrade(client, frame);
 }
 
-const AppConfig* Dashboard::console_app(Client& client, protocol::JsonValue body) {
+std::optional<AppIndex> Dashboard::console_app(Client& client, protocol::JsonValue body) {
     const auto index = core_.apps.by_id(body.member("app_id").text());
     if (!index) {
         core_.http.respond_text(client, 404, "There is no app with this id.");
-        return nullptr;
+        return std::nullopt;
     }
     const AppConfig& app = core_.apps[*index];
     const std::string_view secret = body.member("secret").text();
@@ -145,27 +145,27 @@ const AppConfig* Dashboard::console_app(Client& client, protocol::JsonValue body
     if (!core_.config.development_app && !known) {
         base::log::warn("the dashboard's console was given a wrong secret");
         core_.http.respond_text(client, 401, "This is not the app's secret.");
-        return nullptr;
+        return std::nullopt;
     }
-    return &app;
+    return index;
 }
 
 void Dashboard::publish(Client& client, const http::Request& request) {
     const auto body = arena_.parse(request.body);
     if (!body) return core_.http.respond_text(client, 400, body.error().reason);
-    const AppConfig* app = console_app(client, *body);
-    if (app == nullptr) return;
-    const AppIndex index = *core_.apps.by_id(app->id);
-    const protocol::ApiLimits limits{app->max_event_bytes, app->max_event_name, app->max_channel_name,
-                                     app->max_channels_per_event, app->max_batch};
+    const auto index = console_app(client, *body);
+    if (!index) return;
+    const AppConfig& app = core_.apps[*index];
+    const protocol::ApiLimits limits{app.max_event_bytes, app.max_event_name, app.max_channel_name,
+                                     app.max_channels_per_event, app.max_batch};
     const protocol::JsonMember event = body->find("event");
     if (event.value.kind() != protocol::JsonKind::object)
         return core_.http.respond_text(client, 400, "The member event must be an object as for /events.");
     protocol::ApiScratch scratch;
     const auto decoded = protocol::decode_event(protocol::raw_member(request.body, event.index), limits, scratch);
     if (!decoded) return core_.http.respond_text(client, decoded.error().status, decoded.error().reason);
-    const Publication publication{index, decoded->name,     decoded->data, decoded->channels,
-                                  {},    decoded->priority, false,         {}};
+    const Publication publication{*index, decoded->name,     decoded->data, decoded->channels,
+                                  {},     decoded->priority, false,         {}};
     if (core_.publisher.publish(std::span(&publication, 1), 0) == 0)
         return core_.http.respond_text(client, 503, "The server is too busy to take this now.");
     core_.http.respond_json(client, 200, "{}");
@@ -174,8 +174,9 @@ void Dashboard::publish(Client& client, const http::Request& request) {
 void Dashboard::authorise(Client& client, const http::Request& request) {
     const auto body = arena_.parse(request.body);
     if (!body) return core_.http.respond_text(client, 400, body.error().reason);
-    const AppConfig* app = console_app(client, *body);
-    if (app == nullptr) return;
+    const auto index = console_app(client, *body);
+    if (!index) return;
+    const AppConfig& app = core_.apps[*index];
     const std::string_view socket_id = body->member("socket_id").text();
     const std::string_view channel = body->member("channel").text();
     const std::string_view data = body->member("channel_data").text();
@@ -184,7 +185,7 @@ void Dashboard::authorise(Client& client, const http::Request& request) {
     std::vector<std::string_view> pieces{socket_id, ":", channel};
     if (!data.empty()) pieces.insert(pieces.end(), {":", data});
     const std::string json =
-        base::concat(R"({"auth":")", app->key, ':', crypto::hmac_sha256_hex(app->secret, pieces), "\"}");
+        base::concat(R"({"auth":")", app.key, ':', crypto::hmac_sha256_hex(app.secret, pieces), "\"}");
     core_.http.respond_json(client, 200, json);
 }
 

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,7 +55,8 @@ private:
     void open_live(Client& client, const http::Request& request);
     void publish(Client& client, const http::Request& request);
     void authorise(Client& client, const http::Request& request);
-    [[nodiscard]] const AppConfig* console_app(Client& client, protocol::JsonValue body);
+    /// The app that the request names, if it may act for it; else it is refused here.
+    [[nodiscard]] std::optional<AppIndex> console_app(Client& client, protocol::JsonValue body);
 
     void tell(Client& client, std::string_view json);
     void compose_hello(std::string& json) const;

@@ -109,8 +109,8 @@ TEST_CASE("a user id is 1 to 128 characters without control characters") {
 }
 
 TEST_CASE("each channel is counted under one kind") {
-    CHECK(kind_of("privateers") == ChannelKind::public_);
-    CHECK(kind_of("private-a") == ChannelKind::private_);
+    CHECK(kind_of("privateers") == ChannelKind::public_channel);
+    CHECK(kind_of("private-a") == ChannelKind::private_channel);
     CHECK(kind_of("private-encrypted-a") == ChannelKind::encrypted);
     CHECK(kind_of("presence-a") == ChannelKind::presence);
     CHECK(kind_of("cache-a") == ChannelKind::cache);
