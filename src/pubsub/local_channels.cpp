@@ -10,6 +10,9 @@
 namespace spillway::pubsub {
 namespace {
 
+/// 2 MiB at most; more channels than this are rarely in the midst of a pass.
+constexpr std::size_t kBuffersKept = 16;
+
 /// How many messages, at least one, have no more than `bytes_max` together in their larger forms.
 std::size_t count_within(const std::vector<Held*>& messages, std::size_t bytes_max) {
     std::size_t bytes = 0;
@@ -93,12 +96,23 @@ std::span<const std::byte> LocalChannels::pass_bytes(LocalChannel& channel, Wire
     if (pass.messages.size() == 1) return pass.messages.front()->message->frame(form);
     auto& joined = pass.joined[static_cast<std::size_t>(form)];
     if (joined.empty()) {
+        if (!buffers_.empty()) {
+            joined.swap(buffers_.back());
+            buffers_.pop_back();
+        }
         for (const Held* held : pass.messages) {
             const auto frame = held->message->frame(form);
             joined.insert(joined.end(), frame.begin(), frame.end());
         }
     }
     return joined;
+}
+
+void LocalChannels::keep_buffer(std::vector<std::byte>& buffer) {
+    if (buffer.capacity() == 0) return;
+    buffer.clear();
+    if (buffers_.size() < kBuffersKept && buffer.capacity() <= 2 * kJoinBytesMax) buffers_.push_back(std::move(buffer));
+    std::vector<std::byte>().swap(buffer);
 }
 
 bool LocalChannels::close_if_unused(LocalChannel& channel) {

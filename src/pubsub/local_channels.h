@@ -137,7 +137,7 @@ public:
     }
 
     /// The bytes of the pass in one wire form: the one message's frame, or all of them joined.
-    [[nodiscard]] static std::span<const std::byte> pass_bytes(LocalChannel& channel, WireForm form);
+    [[nodiscard]] std::span<const std::byte> pass_bytes(LocalChannel& channel, WireForm form);
 
     /// Starts a pass over everything gathered that fits into `bytes_max` (at least one message). What is orphaned gets a
     /// pass of its own that ends where it starts.
@@ -147,7 +147,7 @@ public:
     void end_pass(LocalChannel& channel, Done&& done, Moved&& moved) {
         for (Held* held : channel.pass.messages) done(held);
         channel.pass.messages.clear();
-        for (auto& bytes : channel.pass.joined) std::vector<std::byte>().swap(bytes);
+        for (auto& bytes : channel.pass.joined) keep_buffer(bytes);
         auto& list = channel.subscribers;
         if (list.size() == channel.live) return;
         for (std::uint32_t i = 0; i < list.size();) {
@@ -180,7 +180,10 @@ public:
     void check_invariants() const;
 
 private:
+    void keep_buffer(std::vector<std::byte>& buffer);
+
     std::size_t cores_;
+    std::vector<std::vector<std::byte>> buffers_;  // for passes to join in
     std::vector<std::unique_ptr<LocalChannel>> slots_;
     std::vector<std::uint32_t> next_generation_;
     std::vector<std::uint32_t> free_;

@@ -11,6 +11,8 @@ namespace spillway::pubsub {
 namespace {
 
 constexpr std::size_t kSmallRing = 8;
+/// Of an empty queue on its way to another client: what a client may gain in a turn from many hot channels.
+constexpr std::size_t kKeptRing = 64;
 
 std::uint32_t tag_of(const QueueEntry& entry) {
     const std::uint64_t event = entry.held->message->event_hash;
@@ -170,7 +172,7 @@ std::size_t SendQueue::find_oldest_of_lowest(Priority at_most) const {
 void SendQueue::shrink() {
     SPILLWAY_ASSERT(count_ == 0);
     head_ = 0;
-    if (ring_.size() > kSmallRing) std::vector<QueueEntry>().swap(ring_);
+    if (ring_.size() > kKeptRing) std::vector<QueueEntry>().swap(ring_);
     std::vector<std::uint32_t>().swap(tags_);  // the next client may be one of another policy
 }
 

@@ -163,7 +163,7 @@ void Core::expire(bool more_input) {
 
 void Core::say_slow() {
     if (fanout.saturated()) behind_until_ = now + kSlowFor;
-    if (home.waiting()) waiting_until_ = now + kSlowFor;
+    if (home.holds_back()) waiting_until_ = now + kSlowFor;
     port.say_slow(now < behind_until_, now < waiting_until_);
 }
 
@@ -306,6 +306,7 @@ void Core::publish_gauges() {
     gauges_due_ = now + kGaugesEvery;
     life.sweep();
     gate.sweep();
+    sender.trim_spare();
     stats.queued_messages.set(static_cast<std::int64_t>(sender.queued_messages()));
     stats.queued_bytes.set(static_cast<std::int64_t>(sender.queued_bytes()));
     stats.messages_held.set(static_cast<std::int64_t>(blocks.blocks_live()));

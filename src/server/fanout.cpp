@@ -112,7 +112,7 @@ bool Fanout::serve(Channel& channel, const pubsub::Subscriber& subscriber) {
     // With other channels hot in this turn, what they have for the same client goes out as one send at its end.
     const bool shared = busy() && client.subscriptions.size() > 1;
     if (whole && !shared && !client.gaps && core_.sender.ready(client)) {
-        core_.sender.add_direct(client, channel, pubsub::LocalChannels::pass_bytes(channel, wire_form(client.kind)));
+        core_.sender.add_direct(client, channel, core_.channels.pass_bytes(channel, wire_form(client.kind)));
         return true;
     }
     offer_each(channel, subscriber, client);

@@ -10,13 +10,13 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <vector>
 
 #include <spillway/ids.h>
 #include <spillway/limits.h>
 
 #include "base/clock.h"
+#include "base/fifo.h"
 #include "pubsub/local_channels.h"
 #include "server/client.h"
 #include "server/envelope.h"
@@ -58,8 +58,8 @@ private:
     void finish_pass(Channel& channel);
 
     Core& core_;
-    std::deque<LocalChannelId> urgent_;
-    std::deque<LocalChannelId> normal_;
+    base::Fifo<LocalChannelId> urgent_;
+    base::Fifo<LocalChannelId> normal_;
     std::uint64_t gathered_bytes_ = 0;  // with what is in passes
     std::size_t behind_ = 0;            // channels
     std::vector<Channel*> ending_;      // walked to the end, their last sends not settled yet

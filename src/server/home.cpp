@@ -149,6 +149,7 @@ void Home::announce(pubsub::HomeChannel& channel, Priority priority, std::uint64
     message->seq = ++channel.seq;
     message->priority = priority;
     message->event_hash = event_hash;
+    message->kind = channel.kind;
     message->pusher_only = true;
     // To cores with feeds alone, too: whoever asks to be told of gaps there must see that this number was not for it.
     pubsub::BlockPool::retain(message, static_cast<std::uint32_t>(channel.shares.size() - 1));

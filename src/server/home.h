@@ -63,6 +63,8 @@ public:
     /// Tells what is due: counts of subscribers, and to publishing cores what was taken since the last time. Lets cached events
     /// go whose time is over. Once per turn.
     void tell_due();
+    /// Publications wait for room in the mesh.
+    [[nodiscard]] bool holds_back() const { return !waiting_.empty(); }
     /// Something is held back until there is room.
     [[nodiscard]] bool waiting() const { return !waiting_.empty() || held_credits_ != 0 || counts_.due(); }
     [[nodiscard]] std::optional<base::Instant> next_due() const { return counts_.next_due(); }

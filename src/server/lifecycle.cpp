@@ -333,18 +333,16 @@ void Lifecycle::pause(Client& client) {
 
 void Lifecycle::resume_paused() {
     if (paused_.empty() || core_.port.tight()) return;
-    std::vector<std::uint64_t> waiting;
-    waiting.swap(paused_);
-    for (std::size_t i = 0; i < waiting.size(); ++i) {
-        if (core_.port.tight()) {
-            paused_.insert(paused_.begin(), waiting.begin() + static_cast<std::ptrdiff_t>(i), waiting.end());
-            return;
-        }
-        Client* client = core_.find(waiting[i]);
+    resuming_.swap(paused_);
+    std::size_t i = 0;
+    for (; i < resuming_.size() && !core_.port.tight(); ++i) {
+        Client* client = core_.find(resuming_[i]);
         if (client == nullptr || !client->paused) continue;
         client->paused = false;
         go_on(*client);
     }
+    paused_.insert(paused_.begin(), resuming_.begin() + static_cast<std::ptrdiff_t>(i), resuming_.end());
+    resuming_.clear();
 }
 
 void Lifecycle::go_on(Client& client) {

@@ -68,7 +68,6 @@ void Outflow::forget_control() {
 void Outflow::reset() {
     SPILLWAY_ASSERT(empty() && parts_ == 0);
     queue.shrink();
-    if (control_.empty()) std::deque<std::string>().swap(control_);
     pong_at_ = kNone;
 }
 

@@ -115,7 +115,7 @@ private:
     static constexpr std::size_t kNone = ~std::size_t{0};
     std::size_t settle_control(std::size_t taken);
 
-    std::deque<std::string> control_;
+    std::deque<std::string> control_;  // whose elements stay where they are: the kernel may read them
     std::size_t control_bytes_ = 0;
     std::size_t control_taken_ = 0;  // bytes of the first that are on the wire
     std::size_t control_in_flight_ = 0;

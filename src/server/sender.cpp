@@ -11,7 +11,9 @@
 namespace spillway::server {
 namespace {
 
+/// Kept in any case; and at most, after a turn in which very many clients gained something: some 8 MiB.
 constexpr std::size_t kSpareOutflows = 256;
+constexpr std::size_t kSpareOutflowsMax = 8192;
 /// Waiting for memory of the kernel, not for the peer: look again a little later.
 constexpr std::chrono::milliseconds kRetryAfter{50};
 /// Flushing gives way to the rest of the loop after this long.
@@ -191,6 +193,7 @@ Outflow& Sender::outflow_of(Client& client) {
         if (spare_.empty()) spare_.push_back(std::make_unique<Outflow>());
         client.out = spare_.back().release();
         spare_.pop_back();
+        spare_least_ = std::min(spare_least_, spare_.size());
         ++outflows_;
     }
     return *client.out;
@@ -201,7 +204,7 @@ void Sender::give_back(Client& client) {
     client.out = nullptr;
     --outflows_;
     out->reset();
-    if (spare_.size() < kSpareOutflows) {
+    if (spare_.size() < kSpareOutflowsMax) {
         account(*out);
         spare_.push_back(std::move(out));
     } else {
@@ -213,6 +216,12 @@ void Sender::account(Outflow& out) {
     const std::uint64_t bytes = out.memory_bytes();
     outflow_bytes_ += bytes - out.accounted;
     out.accounted = bytes;
+}
+
+void Sender::trim_spare() {
+    const std::size_t keep = std::max(kSpareOutflows, spare_.size() - std::min(spare_.size(), spare_least_ / 4));
+    for (; keep < spare_.size(); spare_.pop_back()) outflow_bytes_ -= spare_.back()->accounted;
+    spare_least_ = spare_.size();
 }
 
 void Sender::let_go(const Client& client, const pubsub::QueueEntry& entry, DropReason reason) {

@@ -13,7 +13,6 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <span>
 #include <string>
@@ -22,6 +21,7 @@
 #include <spillway/errors.h>
 #include <spillway/limits.h>
 
+#include "base/fifo.h"
 #include "io/completion.h"
 #include "pubsub/local_channels.h"
 #include "pubsub/send_queue.h"
@@ -88,6 +88,8 @@ public:
     [[nodiscard]] std::uint64_t outflow_bytes() const { return outflow_bytes_; }
     /// Clients whose socket is full.
     [[nodiscard]] std::uint64_t waiting() const { return waiting_; }
+    /// Now and then: gives back outflows that nobody has needed since the last time.
+    void trim_spare();
     /// Outflows lent to clients.
     [[nodiscard]] std::uint64_t outflows() const { return outflows_; }
     [[nodiscard]] std::uint64_t queued_messages() const { return queued_messages_; }
@@ -132,8 +134,9 @@ private:
     std::array<Item, kSendBatch> items_{};
     std::vector<iovec> parts_;  // of the flushes in the batch
     std::array<msghdr, kSendBatch> messages_{};
-    std::deque<std::uint64_t> dirty_;
+    base::Fifo<std::uint64_t> dirty_;
     std::vector<std::unique_ptr<Outflow>> spare_;
+    std::size_t spare_least_ = 0;  // since the last trim
     std::vector<io::Completion> reaped_;
     std::uint64_t outflows_ = 0;
     std::uint64_t outflow_bytes_ = 0;

@@ -62,6 +62,51 @@ void publish(SimPublisher& publisher, const SimPublisher::Event& what) {
 
 }  // namespace
 
+// ---- the failing client
+
+TEST_CASE("H5 H1 a client that fails costs its own twenty entries, once, among a thousand clients in each channel") {
+    constexpr std::size_t kClients = 1000;
+    constexpr std::size_t kChannels = 20;
+    SimOptions options = calm();
+    options.calm = false;  // somebody is cut
+    SimWorld world(options);
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < kChannels; ++i) names.push_back(world.channel_at(0, i));
+    std::vector<SimClient*> people;
+    for (std::size_t i = 0; i < kClients; ++i) people.push_back(&world.connect(0));
+    world.settle();
+    for (SimClient* person : people)
+        for (const auto& name : names) person->subscribe(name);
+    world.settle();
+
+    std::vector<std::vector<pubsub::Subscriber>> before;
+    for (const auto& name : names) before.push_back(channel_on(world, 0, name)->subscribers);
+    server::Stats& stats = world.stats(0);
+    const auto closes = [&] {
+        std::uint64_t n = 0;
+        for (const auto& of_code : stats.closes)
+            for (const auto& counter : of_code) n += counter.value();
+        return n;
+    };
+    REQUIRE(closes() == 0);
+    REQUIRE(stats.subscriptions.value() == static_cast<std::int64_t>(kClients * kChannels));
+
+    people[kClients / 3]->reset();
+    run(world, 0, 3);
+    CHECK(closes() == 1);
+    CHECK(stats.subscriptions.value() == static_cast<std::int64_t>((kClients - 1) * kChannels));
+    std::size_t written = 0;
+    for (std::size_t c = 0; c < kChannels; ++c) {
+        const auto& now = channel_on(world, 0, names[c])->subscribers;
+        REQUIRE(now.size() == kClients - 1);
+        for (std::size_t i = 0; i < now.size(); ++i) written += now[i].slot != before[c][i].slot ? 1 : 0;
+    }
+    CHECK(written == kChannels);  // the last of each list is in the place of the one that went
+    world.settle();
+    CHECK(closes() == 1);
+    CHECK(world.core(0).clients.size() == kClients - 1);
+}
+
 // ---- joining and leaving
 
 TEST_CASE("a join answered after a leave, under a stale nonce, inserts nothing") {

@@ -28,6 +28,7 @@ FakeRing::FakeRing(FakeNetwork& network, const FakeRingSizes& sizes, std::uint64
 // ---- what is asked
 
 void FakeRing::enqueue(Operation operation) {
+    const AsideWork aside;
     if (queue_.size() == sizes_.sq_entries) submit();
     ++figures_.sqes;
     if (operation.kind == Kind::accept || operation.kind == Kind::recv || operation.kind == Kind::send_wait)
@@ -45,6 +46,7 @@ void FakeRing::recv(int fd, Token token, io::RecvStart /*start*/) {
 void FakeRing::cancel(Token target) { enqueue({.kind = Kind::cancel, .token = target}); }
 
 void FakeRing::send_now(int fd, std::span<const std::byte> bytes, Token token) {
+    const AsideWork aside;
     Operation operation{.kind = Kind::send_now, .fd = fd, .token = token, .parts = {bytes}};
     operation.bytes = bytes.size();
     sim_check(operation.bytes != 0, "sends no empty messages");
@@ -92,6 +94,7 @@ void FakeRing::copy_out(const Operation& operation, std::size_t from, std::size_
 // ---- the kernel at work
 
 void FakeRing::submit() {
+    const AsideWork aside;
     ++figures_.enters;
     std::vector<Operation> queue;
     queue.swap(queue_);
@@ -258,6 +261,7 @@ void FakeRing::fire_send(Operation& operation) {
 }
 
 void FakeRing::progress() {
+    const AsideWork aside;
     ++looks_;
     release_late();
     const std::size_t first = operations_.empty() ? 0 : dice_.below(operations_.size());
@@ -269,6 +273,7 @@ void FakeRing::progress() {
 }
 
 void FakeRing::wait(base::Duration /*at_most*/) {
+    const AsideWork aside;
     submit();
     progress();
     if (std::exchange(woken_, false)) ++figures_.wakes;
@@ -309,6 +314,7 @@ void FakeRing::complete(const Done& done) {
 }
 
 std::size_t FakeRing::take(std::span<Completion> out) {
+    const AsideWork aside;
     if (done_.size() > sizes_.cq_entries) ++figures_.overflows;
     std::size_t n = 0;
     while (n < out.size() && !done_.empty()) {
@@ -331,6 +337,7 @@ std::span<const std::byte> FakeRing::buffer(const Completion& completion) const 
 }
 
 void FakeRing::give_back(std::uint16_t id) {
+    const AsideWork aside;
     sim_check(id < buffers_.size() && buffers_[id].lent, "gives back only buffers that it was lent, and each once");
     buffers_[id].lent = false;
     base::poison(buffers_[id].bytes.get(), 0, sizes_.buffer_bytes);
@@ -353,6 +360,7 @@ std::uint64_t FakeRing::unsent_bytes(int fd) const {
 }
 
 void FakeRing::shutdown(int fd, int how) {
+    const AsideWork aside;
     FakeConnection* connection = network_.connection(fd);
     sim_check(connection != nullptr, "shuts only descriptors that are open");
     connection->write_shut = true;

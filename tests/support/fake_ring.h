@@ -24,6 +24,19 @@
 
 namespace spillway::test {
 
+/// Work of the simulation in the midst of a core's turn: what it allocates is not the core's.
+class AsideWork {
+public:
+    AsideWork() { ++depth_; }
+    ~AsideWork() { --depth_; }
+    AsideWork(const AsideWork&) = delete;
+    AsideWork& operator=(const AsideWork&) = delete;
+    [[nodiscard]] static bool under_way() { return depth_ != 0; }
+
+private:
+    static inline int depth_ = 0;
+};
+
 struct FakeRingSizes {
     std::size_t sq_entries = 64;
     std::size_t cq_entries = 256;

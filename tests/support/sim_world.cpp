@@ -164,6 +164,7 @@ std::uint64_t SimWorld::dropped(DropReason reason) {
 }
 
 void SimWorld::joined(CoreId from, LocalChannelId local, std::uint64_t packed) {
+    const AsideWork aside;
     server::Core& subscribing = core(from);
     const pubsub::LocalChannel* channel = subscribing.channels.get(local);
     sim_check(channel != nullptr, "keeps a channel open while a join is under way");

@@ -154,9 +154,16 @@ public:
 
     // The witness of the homes.
     void joined(CoreId from, LocalChannelId local, std::uint64_t client) override;
-    void sequenced(std::string_view channel, std::string_view data) override { scene.model.sequenced(channel, data); }
-    void kept(std::string_view channel, std::string_view data) override { scene.model.kept(channel, data); }
+    void sequenced(std::string_view channel, std::string_view data) override {
+        const AsideWork aside;
+        scene.model.sequenced(channel, data);
+    }
+    void kept(std::string_view channel, std::string_view data) override {
+        const AsideWork aside;
+        scene.model.kept(channel, data);
+    }
     void member(std::string_view channel, std::string_view id, bool is_there) override {
+        const AsideWork aside;
         scene.model.member(channel, id, is_there);
     }
 

@@ -107,7 +107,7 @@ void walk_pass(benchmark::State& state) {
             if (subscriber.is_gone() || subscriber.first_seq > pass.messages.front()->message->seq || pass.excludes)
                 continue;
             clients[subscriber.slot].batch = static_cast<std::uint32_t>(seq);
-            served += LocalChannels::pass_bytes(channel, WireForm::pusher).size();
+            served += channels.pass_bytes(channel, WireForm::pusher).size();
         }
         channels.end_pass(
             channel, [&](Held* held) { holds.release(held); }, [](std::uint32_t, std::uint32_t, std::uint32_t) {});

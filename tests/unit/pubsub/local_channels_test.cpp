@@ -362,19 +362,19 @@ TEST_CASE("C2 one message is sent from where it lies, several from one joined co
     };
     const Message* alone = gather(1);
     f.begins();
-    CHECK(LocalChannels::pass_bytes(f.channel, WireForm::pusher).data() == alone->frame(WireForm::pusher).data());
-    CHECK(LocalChannels::pass_bytes(f.channel, WireForm::feed).data() == alone->frame(WireForm::feed).data());
+    CHECK(f.channels.pass_bytes(f.channel, WireForm::pusher).data() == alone->frame(WireForm::pusher).data());
+    CHECK(f.channels.pass_bytes(f.channel, WireForm::feed).data() == alone->frame(WireForm::feed).data());
     f.ends();
 
     const Message* first = gather(2);
     const Message* second = gather(3);
     f.begins();
     for (const WireForm form : {WireForm::pusher, WireForm::feed}) {
-        const auto joined = LocalChannels::pass_bytes(f.channel, form);
+        const auto joined = f.channels.pass_bytes(f.channel, form);
         std::string expected(base::as_text(first->frame(form)));
         expected += base::as_text(second->frame(form));
         CHECK(base::as_text(joined) == expected);
-        CHECK(LocalChannels::pass_bytes(f.channel, form).data() == joined.data());
+        CHECK(f.channels.pass_bytes(f.channel, form).data() == joined.data());
     }
     f.ends();
     CHECK(f.channel.pass.joined[0].capacity() == 0);
