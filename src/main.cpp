@@ -9,20 +9,25 @@
 #include "base/log.h"
 #include "client/publish.h"
 #include "client/tail.h"
+#include "io/privileges.h"
 #include "server/config_flags.h"
 #include "server/config_load.h"
 #include "server/doctor.h"
 #include "server/server.h"
 
-int main(int argc, char** argv, char** environment) {
+int main(int argc, char** argv, char** given_environment) {
     namespace log = spillway::base::log;
     // A copy: a reload reads the flags again, and what is in argv is shown to every user of the host.
     const std::vector<std::string> words(argv, argv + argc);
     const bool secrets_shown = spillway::server::hide_secrets(argc, argv);
-    const auto load = [&words, environment] {
+    const std::vector<std::string> variables = spillway::server::take_variables(given_environment);
+    const auto load = [&words, &variables] {
         std::vector<const char*> arguments;
         for (const std::string& word : words) arguments.push_back(word.c_str());
-        return spillway::server::load_config(static_cast<int>(arguments.size()), arguments.data(), environment);
+        std::vector<const char*> environment;
+        for (const std::string& variable : variables) environment.push_back(variable.c_str());
+        environment.push_back(nullptr);
+        return spillway::server::load_config(static_cast<int>(arguments.size()), arguments.data(), environment.data());
     };
     const auto loaded = load();
     if (!loaded.run) {
@@ -37,6 +42,8 @@ int main(int argc, char** argv, char** environment) {
     }
     if (loaded.command == spillway::server::Command::publish) return spillway::client::publish(loaded.publish);
     if (loaded.command == spillway::server::Command::tail) return spillway::client::tail(loaded.tail);
+    spillway::io::forbid_new_privileges();  // before there are threads: each inherits it
+    if (!config.development_app) spillway::io::hide_memory();
     log::init(log::level_named(config.log_level).value_or(log::Level::info),
               config.log_format == spillway::LogFormat::json ? log::Format::json : log::Format::text);
     if (secrets_shown)

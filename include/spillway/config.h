@@ -103,6 +103,7 @@ struct Config {
     std::string dashboard_token;  // empty = none; wanted wherever the metrics port is not on loopback
     std::string unix_socket;      // path of one more listener; empty = none
     std::uint32_t unix_socket_mode = 0660;
+    std::string user;              // NAME[:GROUP] to become once ports are bound; empty = stay
     std::vector<unsigned> cpus;    // CPUs to pin one core each to; empty = `cores`, or all available
     unsigned cores = 0;            // 0 = one per available CPU
     std::vector<AppConfig> apps;   // never empty after loading: the development app stands in

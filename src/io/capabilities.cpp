@@ -15,6 +15,7 @@
 
 #include <liburing.h>
 
+#include "io/ring_rules.h"
 #include "io/ring_self_test.h"
 
 namespace spillway::io {
@@ -34,15 +35,6 @@ constexpr SetupFlag kSetupFlags[] = {
     {"IORING_SETUP_TASKRUN_FLAG", IORING_SETUP_TASKRUN_FLAG, {5, 19, 0}},
     {"IORING_SETUP_SINGLE_ISSUER", IORING_SETUP_SINGLE_ISSUER, {6, 0, 0}},
     {"IORING_SETUP_DEFER_TASKRUN", IORING_SETUP_DEFER_TASKRUN, {6, 1, 0}},
-};
-
-struct Operation {
-    int code;
-    std::string_view name;
-};
-constexpr Operation kOperations[] = {
-    {IORING_OP_ACCEPT, "accept"},   {IORING_OP_RECV, "recv"}, {IORING_OP_SEND, "send"},
-    {IORING_OP_SENDMSG, "sendmsg"}, {IORING_OP_READ, "read"}, {IORING_OP_ASYNC_CANCEL, "cancel"},
 };
 
 std::string read_text(const char* path) {
@@ -112,8 +104,9 @@ std::string find_obstacle(Capabilities& host, const UringOptions& options) {
     io_uring_probe* probe = io_uring_get_probe_ring(ring.get());
     if (probe == nullptr) return "this kernel does not say which io_uring operations it has";
     std::string missing;
-    for (const Operation& operation : kOperations)
-        if (missing.empty() && !io_uring_opcode_supported(probe, operation.code)) missing = operation.name;
+    for (const RingOperation& operation : ring_operations())
+        if (operation.needed && missing.empty() && !io_uring_opcode_supported(probe, operation.code))
+            missing = operation.name;
     io_uring_free_probe(probe);
     return missing.empty() ? missing : "this kernel (" + host.kernel.text() + ") has no io_uring operation " + missing;
 }

@@ -150,6 +150,10 @@ UnixListener& UnixListener::operator=(UnixListener&& other) noexcept {
     return *this;
 }
 
+void UnixListener::give_to(uid_t user, gid_t group) {
+    if (!path_.empty()) static_cast<void>(::lchown(path_.c_str(), user, group));
+}
+
 void UnixListener::remove() {
     struct stat status = {};
     if (path_.empty() || ::lstat(path_.c_str(), &status) != 0) return;

@@ -40,6 +40,8 @@ public:
     std::vector<Descriptor> sockets;
 
     [[nodiscard]] const std::string& path() const { return path_; }
+    /// The name belongs to that user from now on. Without effect where the name is somebody else's.
+    void give_to(uid_t user, gid_t group);
     /// Leaves the name where it is: a successor listens on the same socket.
     void leave_name() { path_.clear(); }
 

@@ -7,7 +7,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <sanitizer/asan_interface.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -23,7 +22,9 @@
 #include <liburing.h>
 
 #include "base/assert.h"
+#include "base/poison.h"
 #include "io/capabilities.h"
+#include "io/ring_rules.h"
 
 namespace spillway::io {
 namespace {
@@ -129,6 +130,7 @@ int UringRing::set_up_queues() {
             options_.cq_entries = params.cq_entries;
             if ((params.features & kFeatureNoIowait) != 0) wait_flags_ |= kEnterNoIowait;
             static_cast<void>(io_uring_ring_dontfork(ring_.get()));
+            restricted_ = restrict_ring(*ring_) == 0;
             return 0;
         }
         ring_->ring_fd = -1;
@@ -162,7 +164,7 @@ int UringRing::set_up_buffers() {
 UringRing::~UringRing() {
     if (ring_->ring_fd >= 0) io_uring_queue_exit(ring_.get());
     if (mapping_ == nullptr) return;
-    ASAN_UNPOISON_MEMORY_REGION(mapping_, mapping_bytes_);
+    base::unpoison(mapping_, mapping_bytes_);
     ::munmap(mapping_, mapping_bytes_);  // the kernel keeps what it still needs of the pages by itself
 }
 
@@ -358,7 +360,7 @@ bool UringRing::settle(Completion& completion) {
             if (completion.result == -ENOBUFS) ++figures_.no_buffers;
             if (completion.has_buffer) {
                 --buffers_free_;
-                ASAN_UNPOISON_MEMORY_REGION(buffer_at(completion.buffer), options_.buffer_bytes);
+                base::unpoison(buffer_at(completion.buffer), options_.buffer_bytes);
             }
             return true;
         default: return true;
@@ -389,7 +391,7 @@ void UringRing::give_back(std::uint16_t buffer) {
     io_uring_buf_ring_add(buffer_ring_, bytes, options_.buffer_bytes, buffer, io_uring_buf_ring_mask(options_.buffers),
                           static_cast<int>(buffers_unpublished_++));
     ++buffers_free_;
-    ASAN_POISON_MEMORY_REGION(bytes, options_.buffer_bytes);  // the kernel's until the next completion names it
+    base::poison(bytes, 0, options_.buffer_bytes);  // the kernel's until the next completion names it
 }
 
 /// The kernel looks for buffers only while we are inside it, so once before each enter is soon enough.

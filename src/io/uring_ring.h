@@ -51,6 +51,8 @@ public:
 
     /// What it was made with; smaller queues than asked for if memory was short.
     [[nodiscard]] const UringOptions& options() const { return options_; }
+    /// The kernel holds it to the operations of ring_rules.h.
+    [[nodiscard]] bool restricted() const { return restricted_; }
 
     int start() override;
     void accept(int listener, Token token) override;
@@ -98,6 +100,7 @@ private:
     // Fixed after set-up.
     UringOptions options_;
     std::unique_ptr<io_uring> ring_;
+    bool restricted_ = false;
     std::byte* mapping_ = nullptr;  // the buffer ring, then the buffers
     std::size_t mapping_bytes_ = 0;
     io_uring_buf_ring* buffer_ring_ = nullptr;

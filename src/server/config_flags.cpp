@@ -220,6 +220,23 @@ bool hide_secrets(int argc, char** argv) {
     return any;
 }
 
+std::vector<std::string> take_variables(char** environment) {
+    std::vector<std::string> taken;
+    for (; environment != nullptr && *environment != nullptr; ++environment) {
+        const std::string_view entry(*environment);
+        const std::size_t equals = entry.find('=');
+        if (!entry.starts_with("SPILLWAY_") || equals == std::string_view::npos) continue;
+        taken.emplace_back(entry);
+        const std::string_view name = entry.substr(0, equals);
+        const auto settings = server_settings();
+        if (name == "SPILLWAY_APP" || std::ranges::any_of(settings, [name](const Setting& s) {
+                return s.operand == "TOKEN" && variable_name(s.name) == name;
+            }))
+            std::fill(*environment + equals + 1, *environment + entry.size(), '*');
+    }
+    return taken;
+}
+
 std::string help_text() {
     std::string text =
         "Spillway, a WebSocket broadcast server that speaks the Pusher Channels protocol.\n"

@@ -68,6 +68,10 @@ struct CommandLine {
 /// there were any. For main(), once it has a copy.
 bool hide_secrets(int argc, char** argv);
 
+/// Our variables (SPILLWAY_...), and in their place nothing but stars behind those that hold secrets, for whoever may read
+/// /proc/PID/environ. For main(), before anything reads the environment.
+[[nodiscard]] std::vector<std::string> take_variables(char** environment);
+
 /// What --help prints.
 [[nodiscard]] std::string help_text();
 

@@ -43,6 +43,11 @@ Applied keep(T& target, base::Result<T> parsed) {
     return {};
 }
 
+Applied word(std::string& target, std::string_view text) {
+    target = text;
+    return {};
+}
+
 Applied duration(Milliseconds& target, std::string_view text, Milliseconds least = kTimeoutMin) {
     const auto parsed = parse_duration(text);
     if (parsed && *parsed < least) return fail(concat(quoted(text), " is too short: at least ", least.count(), "ms"));
@@ -205,6 +210,8 @@ constexpr Setting kServerSettings[] = {
      fixed<&Config::metrics_host>},
     {"metrics-port", "PORT", "9601", "port for health, metrics and statistics",
      [](ConfigDraft& d, std::string_view v) { return port(d.config.metrics_port, v); }, fixed<&Config::metrics_port>},
+    {"user", "NAME[:GROUP]", "none", "whom to become once ports are bound, for who starts it as root",
+     [](ConfigDraft& d, std::string_view v) { return word(d.config.user, v); }, fixed<&Config::user>},
     {"dashboard-token", "TOKEN", "none",
      "what the dashboard wants to be shown; needed where the metrics port is not on loopback",
      [](ConfigDraft& d, std::string_view v) { return dashboard_token(d.config, v); }},
@@ -337,11 +344,6 @@ Applied overflow_of(AppConfig& app, std::string_view text) {
 Applied event_bytes(AppDraft& draft, std::string_view text) {
     draft.has_event_bytes = true;
     return size(draft.app.max_event_bytes, text, 1, 256 * kMiB);
-}
-
-Applied word(std::string& target, std::string_view text) {
-    target = text;
-    return {};
 }
 
 constexpr AppSetting kAppSettings[] = {

@@ -22,6 +22,7 @@
 #include "io/capabilities.h"
 #include "io/host_memory.h"
 #include "io/listener.h"
+#include "io/privileges.h"
 #include "io/supervisor.h"
 #include "io/unix_listener.h"
 #include "io/uring_ring.h"
@@ -181,6 +182,11 @@ base::Result<void> make_cores(Running& running, std::uint64_t descriptors) {
     for (std::size_t i = 0; i < running.mesh.cores(); ++i) {
         auto ring = io::UringRing::create(options);
         if (!ring) return base::fail(ring.error());
+        if (i == 0 && !(*ring)->restricted())
+            log::warn(
+                "the kernel does not let the rings be restricted to the operations that are used: they work without, "
+                "one "
+                "safeguard less");
         running.rings.push_back(std::move(*ring));
         running.randoms.push_back(std::make_unique<crypto::SystemRandom>());
         running.stats.push_back(std::make_unique<Stats>());
@@ -204,6 +210,25 @@ base::Result<void> make_cores(Running& running, std::uint64_t descriptors) {
         if (!running.local.sockets.empty()) setup.unix_listener = running.local.sockets[i].release();
         running.cores.push_back(std::make_unique<Core>(setup));
     }
+    return {};
+}
+
+/// With ports and rings in hand, and before there are cores and background, becomes the user it is to run as.
+base::Result<void> change_user(Running& running, const ConfigSource& source) {
+    const Config& config = running.settings.config;
+    if (config.user.empty()) {
+        if (io::is_root() && !config.host.starts_with("127.") && config.host != "::1")
+            log::warn(concat("running as root, and listening on ", config.host, ": give --user NAME[:GROUP]"));
+        return {};
+    }
+    const auto account = io::find_account(config.user);
+    if (!account) return base::fail(account.error());
+    running.local.give_to(account->user, account->group);
+    if (const auto became = io::become(*account); !became) return base::fail(became.error());
+    log::info(concat("running as user ", account->user, ", group ", account->group));
+    if (const auto again = source(); !again.run)
+        log::warn(concat("a reload will be refused: user ", account->user,
+                         " cannot read the configuration as it is: ", log::escaped(again.text, 500)));
     return {};
 }
 
@@ -241,10 +266,11 @@ base::Result<int> serve(Config wanted, ConfigSource source) {
         log::warn(concat("max-clients is ", wanted.max_clients, ", but a limit of ", descriptors,
                          " descriptors allows no more than ", plan.connections,
                          " connections: raise it (ulimit -n, LimitNOFILE= of systemd)"));
-    Running running(first_snapshot(std::move(wanted)), std::move(source), plan, cpus->size());
+    Running running(first_snapshot(std::move(wanted)), source, plan, cpus->size());
 
     if (const auto ports = open_ports(running, cpus->size()); !ports) return base::fail(ports.error());
     if (const auto made = make_cores(running, descriptors); !made) return base::fail(made.error());
+    if (const auto changed = change_user(running, source); !changed) return base::fail(changed.error());
 
     if (const auto started = running.background.start(running.reloader.current(), concat("spillway/", kVersion));
         !started)

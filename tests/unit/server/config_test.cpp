@@ -605,6 +605,20 @@ TEST_CASE("secrets on the command line are overwritten in place", "[server][conf
     CHECK(port[2] == "1");
 }
 
+TEST_CASE("secrets of the environment are overwritten in place, and taken all the same", "[server][config][secrets]") {
+    std::string given[] = {"PATH=/bin", "SPILLWAY_APP=i:k:hush", "SPILLWAY_DASHBOARD_TOKEN=0123456789abcdef",
+                           "SPILLWAY_PORT=1", "SPILLWAY_APP"};
+    char* environment[] = {given[0].data(), given[1].data(), given[2].data(),
+                           given[3].data(), given[4].data(), nullptr};
+    CHECK(take_variables(environment) == std::vector<std::string>{"SPILLWAY_APP=i:k:hush",
+                                                                  "SPILLWAY_DASHBOARD_TOKEN=0123456789abcdef",
+                                                                  "SPILLWAY_PORT=1"});
+    CHECK(given[1] == "SPILLWAY_APP=********");
+    CHECK(given[2] == "SPILLWAY_DASHBOARD_TOKEN=****************");
+    CHECK(given[3] == "SPILLWAY_PORT=1");
+    CHECK(take_variables(nullptr).empty());
+}
+
 TEST_CASE("two apps may share neither id nor key", "[server][config]") {
     CHECK(holds(load({"--app", "1:a:x", "--app", "1:b:y"}).text, "app id '1' is taken"));
     CHECK(holds(load({"--app", "1:a:x", "--app", "2:a:y"}).text, "app key 'a' is taken"));
