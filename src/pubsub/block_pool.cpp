@@ -22,7 +22,10 @@ constexpr std::size_t class_bytes(std::size_t c) { return kSmallest << c; }
 
 BlockPool::BlockPool(CoreId core, std::size_t endpoints) : core_(core), returns_(endpoints, nullptr) {}
 
-BlockPool::~BlockPool() {
+BlockPool::~BlockPool() { trim(); }
+
+void BlockPool::trim() {
+    bytes_kept_ = 0;
     for (std::size_t c = 0; c < kClasses; ++c) {
         while (Block* block = free_[c]) {
             base::unpoison(block, class_bytes(c));

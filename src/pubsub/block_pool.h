@@ -64,6 +64,9 @@ public:
     /// A list that came home.
     void accept_returns(Block* list);
 
+    /// Hands to the allocator what is kept for reuse.
+    void trim();
+
     /// Bytes of blocks of this pool in use anywhere; and kept for reuse.
     [[nodiscard]] std::uint64_t bytes_live() const { return bytes_live_; }
     [[nodiscard]] std::uint64_t bytes_kept() const { return bytes_kept_; }

@@ -39,6 +39,8 @@ MemoryStage MemoryGuard::stage() const { return core_.quotas.memory.stage.load(s
 double MemoryGuard::take_peak() { return std::exchange(peak_, 0); }
 
 void MemoryGuard::step() {
+    // What is kept for reuse counts, and while something is withheld nothing may be there to reuse it.
+    if (active() && core_.blocks.bytes_kept() != 0) core_.blocks.trim();
     core_.stats.memory_of(MemoryKind::frames).set(gauge(core_.blocks.bytes_live() + core_.blocks.bytes_kept()));
     core_.stats.memory_of(MemoryKind::queues).set(gauge(core_.sender.outflow_bytes()));
     if (core_.id == 0 && core_.now >= look_due_) look();
@@ -81,16 +83,22 @@ void MemoryGuard::look() {
     const std::uint64_t bytes = in_use(accounted, state.resident.load(std::memory_order_relaxed));
     const double level = memory_level(bytes, limit);
     peak_ = std::max(peak_, level);
-    const MemoryStage before = stage();
     const MemoryJudge::Verdict verdict = judge_.look(level, core_.now);
     state.stage.store(verdict.stage, std::memory_order_relaxed);
-    if (verdict.stage != before)
-        base::log::warn(base::concat("memory: ", bytes / kMiB, " MiB of ", limit / kMiB, ": ", told(verdict.stage)));
+    tell(bytes);
     if (verdict.cut == 0) return;
     const double owed = std::max<double>(static_cast<double>(queued), 1);
     const double part = std::clamp(verdict.cut * static_cast<double>(limit) / owed, 0.0, 1.0);
     const std::uint64_t rounds = (state.cut.load(std::memory_order_relaxed) >> 32) + 1;
     state.cut.store(rounds << 32 | static_cast<std::uint32_t>(part * 1000), std::memory_order_relaxed);
+}
+
+/// A line for what is withheld now, if it is not what was told last. At the limit stages may come and go many times a second.
+void MemoryGuard::tell(std::uint64_t bytes) {
+    if (stage() == told_ || !lines_.admit(core_.now)) return;
+    told_ = stage();
+    base::log::warn(
+        base::concat("memory: ", bytes / kMiB, " MiB of ", core_.config.memory_limit / kMiB, ": ", told(told_)));
 }
 
 /// The larger of what is accounted for and what is resident; since that was read it has changed as much as the accounts.
@@ -101,7 +109,7 @@ std::uint64_t MemoryGuard::in_use(std::int64_t accounted, std::uint64_t resident
         // Much that is resident is nobody's: allocators keep it until they are asked.
         const std::uint64_t used = static_cast<std::uint64_t>(std::max<std::int64_t>(accounted, 0));
         const std::uint64_t limit = core_.config.memory_limit;
-        if (limit != 0 && resident > limit / 2 && resident > used + used / 4)
+        if (limit != 0 && resident > used && (active() || (resident > limit / 2 && resident > used + used / 4)))
             core_.quotas.memory.tidy.fetch_add(1, std::memory_order_relaxed);
     }
     const std::int64_t now = static_cast<std::int64_t>(resident_seen_) + accounted - accounted_then_;

@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "server/memory_budget.h"
 
 namespace spillway::server {
@@ -36,6 +37,7 @@ public:
 private:
     [[nodiscard]] MemoryStage stage() const;
     void look();
+    void tell(std::uint64_t bytes);
     [[nodiscard]] std::uint64_t in_use(std::int64_t accounted, std::uint64_t resident);
     void cut(std::uint32_t permille);
 
@@ -47,6 +49,8 @@ private:
     std::int64_t accounted_then_ = 0;
     std::uint32_t rounds_seen_ = 0;
     std::uint32_t tidied_ = 0;
+    MemoryStage told_ = MemoryStage::all_served;  // in the log
+    base::log::Throttle lines_{std::chrono::seconds{1}};
 };
 
 }  // namespace spillway::server

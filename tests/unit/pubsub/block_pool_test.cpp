@@ -105,6 +105,22 @@ TEST_CASE("H6 a pool keeps 16 MiB for reuse and not a byte more", "[pubsub][bloc
     CHECK(pool.bytes_kept() == kKeptMax);
 }
 
+TEST_CASE("B1 what is kept for reuse can be handed back, and the pool goes on", "[pubsub][block_pool]") {
+    BlockPool pool(0, 1);
+    Parcel* held = parcel(pool, 300);
+    for (const std::size_t bytes : {200, 2000, 2001, 60'000}) pool.release(parcel(pool, bytes));
+    CHECK(pool.bytes_kept() != 0);
+    pool.trim();
+    CHECK(pool.bytes_kept() == 0);
+    CHECK(pool.bytes_live() == held->bytes);
+    pool.release(parcel(pool, 2000));
+    CHECK(pool.bytes_kept() == 2048);
+    pool.release(held);
+    pool.trim();
+    pool.trim();
+    CHECK(pool.bytes_kept() == 0);
+}
+
 TEST_CASE("large blocks are not kept", "[pubsub][block_pool]") {
     BlockPool pool(0, 1);
     pool.release(parcel(pool, 64 * kKiB + 1));
