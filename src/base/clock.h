@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 
 namespace spillway::base {
 
@@ -28,6 +29,8 @@ public:
     [[nodiscard]] virtual std::int64_t unix_seconds() const = 0;
     /// The same in milliseconds, as exact as the clock is.
     [[nodiscard]] virtual std::int64_t unix_milliseconds() const { return unix_seconds() * 1000; }
+    /// Time that the calling thread has had a CPU, in user and kernel mode. A system call of up to a microsecond.
+    [[nodiscard]] virtual Duration thread_cpu() const = 0;
 };
 
 /// The machine's own clocks.
@@ -41,6 +44,11 @@ public:
     [[nodiscard]] std::int64_t unix_milliseconds() const override {
         using namespace std::chrono;
         return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
+    }
+    [[nodiscard]] Duration thread_cpu() const override {
+        timespec cpu{};
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+        return std::chrono::seconds(cpu.tv_sec) + std::chrono::nanoseconds(cpu.tv_nsec);
     }
 };
 

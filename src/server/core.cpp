@@ -2,10 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/core.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 
 #include "base/assert.h"
+#include "base/heap.h"
 
 namespace spillway::server {
 namespace {
@@ -94,6 +97,7 @@ void Core::begin() {
 void Core::run() {
     const int fault = ring.start();
     SPILLWAY_ASSERT(fault == 0);
+    stats.thread.set(static_cast<std::uint64_t>(::gettid()));
     begin();
     while (!stopped_) {
         const base::Duration rest = turn();
@@ -316,6 +320,8 @@ void Core::publish_gauges() {
     memory.publish_gauges();
     stats.cache_evicted.set(home.cache().evicted());
     stats.mesh_depth.set(static_cast<std::int64_t>(port.depth()));
+    stats.allocations.set(base::heap_use_of_thread.allocations);
+    stats.allocated_bytes.set(base::heap_use_of_thread.bytes);
     const io::RingFigures f = ring.figures();
     stats.ring_enters.set(f.enters);
     stats.ring_sqes.set(f.sqes);

@@ -143,7 +143,8 @@ std::optional<AppIndex> Dashboard::console_app(Client& client, protocol::JsonVal
     const bool known = crypto::equal_constant_time(secret, app.secret) ||
                        (!app.secret_previous.empty() && crypto::equal_constant_time(secret, app.secret_previous));
     if (!core_.config.development_app && !known) {
-        base::log::warn("the dashboard's console was given a wrong secret");
+        base::log::write_throttled(secret_lines_, core_.now, base::log::Level::warn,
+                                   [] { return std::string("the dashboard's console was given a wrong secret"); });
         core_.http.respond_text(client, 401, "This is not the app's secret.");
         return std::nullopt;
     }

@@ -20,6 +20,7 @@
 #include <spillway/config.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "http/request.h"
 #include "protocol/json.h"
 #include "server/client.h"
@@ -72,6 +73,7 @@ private:
     std::vector<std::vector<SurveyBlock::Channel>> channels_;
     base::Instant due_{};
     bool active_ = false;
+    base::log::Throttle secret_lines_{std::chrono::seconds{10}};
     protocol::JsonArena arena_;
     std::string scratch_;
 };

@@ -75,6 +75,8 @@ Fanout::Channel* Fanout::next_job() {
 void Fanout::run() {
     if (!busy()) return;
     core_.stats.slices.add();
+    const bool watched = core_.stats.slices.value() % kSlicesWatched == 0;
+    const base::Duration cpu_before = watched ? core_.clock.thread_cpu() : base::Duration{};
     const base::Instant begin = core_.clock.now();
     const base::Instant end = begin + kSlice;
     while (Channel* channel = next_job()) {
@@ -93,7 +95,12 @@ void Fanout::run() {
         if (core_.clock.now() >= end) break;
     }
     settle_batch();
-    core_.stats.slice.record(core_.clock.now() - begin);
+    const base::Duration took = core_.clock.now() - begin;
+    core_.stats.slice.record(took);
+    if (!watched) return;
+    const base::Duration cpu = std::min(core_.clock.thread_cpu() - cpu_before, took);
+    core_.stats.slice_cpu.record(cpu);
+    core_.stats.slice_lost_ns.add(static_cast<std::uint64_t>((took - cpu).count()));
 }
 
 void Fanout::walk(Channel& channel) {

@@ -3,6 +3,7 @@
 #include "server/health_watch.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/format.h"
 #include "base/log.h"
@@ -90,9 +91,15 @@ Rates HealthWatch::rate() const {
     const auto per_second = [span](std::uint64_t after, std::uint64_t before) {
         return static_cast<double>(after - before) / span;
     };
+    base::HistogramSum broadcast = newest.broadcast;
+    broadcast.subtract(oldest.broadcast);
     return {per_second(newest.published, oldest.published),
             per_second(newest.due - newest.dropped, oldest.due - oldest.dropped),
-            per_second(newest.dropped, oldest.dropped)};
+            per_second(newest.dropped, oldest.dropped),
+            broadcast.count(),
+            broadcast.quantile(0.50),
+            broadcast.quantile(0.95),
+            broadcast.quantile(0.99)};
 }
 
 void HealthWatch::step(const Config& config, base::Instant now, double memory) {
@@ -115,7 +122,22 @@ void HealthWatch::append_json(std::string& json) const {
         first = false;
         protocol::append_json_string(json, reason.text);
     }
-    json += "]}";
+    const auto seconds = [](base::Duration d) { return static_cast<double>(d.count()) / 1e9; };
+    const std::pair<std::string_view, double> figures[] = {
+        {"loop_lag", seconds(figures_.loop_lag)},
+        {"latency_p95", seconds(figures_.latency_p95)},
+        {"drops", figures_.drops},
+        {"errors", figures_.errors},
+        {"queues", figures_.queues},
+        {"stale", figures_.stale},
+        {"memory", figures_.memory},
+    };
+    json += R"(],"figures":{)";
+    for (const auto& [name, value] : figures) {
+        base::append(json, name == figures[0].first ? "\"" : ",\"", name, "\":");
+        base::append_fixed(json, value, 6);
+    }
+    json += "}}";
 }
 
 }  // namespace spillway::server

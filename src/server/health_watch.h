@@ -18,11 +18,13 @@
 
 namespace spillway::server {
 
-/// Per second, over the window.
+/// Per second over the window, and how long the broadcasts took that ended in it.
 struct Rates {
     double published = 0;
     double delivered = 0;
     double dropped = 0;
+    std::uint64_t broadcasts = 0;  // not per second
+    base::Duration p50{}, p95{}, p99{};
 };
 
 class HealthWatch {
@@ -38,7 +40,7 @@ public:
     [[nodiscard]] const Health& current() const { return keeper_.current(); }
     [[nodiscard]] const HealthFigures& figures() const { return figures_; }
     [[nodiscard]] const Rates& rates() const { return rates_; }
-    /// {"status":"warning","reasons":["…"]}
+    /// {"status":"warning","reasons":["…"],"figures":{…}}: times in seconds, shares 0 to 1.
     void append_json(std::string& json) const;
 
 private:

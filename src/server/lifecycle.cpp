@@ -104,7 +104,7 @@ void Lifecycle::accepted(const io::Completion& done) {
         if (done.result == -ECANCELED) return;
         accept_retry_[which] = core_.now + kAcceptRetry;
         if (which != door::kMetrics && accept_wanted_[which] && (done.result == -EMFILE || done.result == -ENFILE)) {
-            core_.stats.accept_pauses.add();
+            pause_accepting();
             refuse_waiting(which);
         }
         return;
@@ -117,9 +117,16 @@ void Lifecycle::accepted(const io::Completion& done) {
         core_.ring.refuse(done.result, kNoRoom);
     }
     if (!ops && accept_armed_[which] && accept_wanted_[which] && crowded()) {
-        core_.stats.accept_pauses.add();
+        pause_accepting();
         core_.ring.cancel({io::Op::accept, 1, which});
     }
+}
+
+void Lifecycle::pause_accepting() {
+    core_.stats.accept_pauses.add();
+    base::log::write_throttled(pause_lines_, core_.now, base::log::Level::warn, [] {
+        return std::string("descriptors run out: accepting pauses until connections end, whoever comes gets 503");
+    });
 }
 
 void Lifecycle::admit(int fd, ClientKind kind) {

@@ -20,6 +20,7 @@
 #include <spillway/errors.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "io/completion.h"
 #include "server/client.h"
 #include "server/stats.h"
@@ -111,6 +112,7 @@ private:
     void input_ended(Client& client);
     void leave_service(Client& client, const Closing& closing);
     void update_receive(Client& client);
+    void pause_accepting();
     void admit(int fd, ClientKind kind);
     void leave_seat(Client& client);
     void turn_away(Client& client, Refusal reason);
@@ -132,6 +134,7 @@ private:
     std::vector<std::uint64_t> paused_;
     std::vector<std::uint64_t> resuming_;  // kept for its memory
     std::vector<std::uint64_t> starved_;
+    base::log::Throttle pause_lines_{std::chrono::seconds{10}};
     std::size_t turned_away_ = 0;  // connections that are refused and not yet gone
     std::uint64_t held_bytes_ = 0;
     std::uint32_t swept_ = 0;  // slot up to which the sweep has come

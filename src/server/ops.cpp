@@ -9,6 +9,7 @@
 #include "base/format.h"
 #include "base/log.h"
 #include "io/host_memory.h"
+#include "io/thread_times.h"
 #include "protocol/json_escape.h"
 
 namespace spillway::server {
@@ -110,11 +111,26 @@ void append_seconds(std::string& out, base::Duration d) {
     base::append_fixed(out, static_cast<double>(d.count()) / 1e9, 9);
 }
 
+/// The bounds of a histogram's Prometheus buckets. All are edges of its own buckets, so the counts are exact.
+enum class Bounds : std::uint8_t {
+    coarse,  // 1 us to 69 s, by fours: for what every core has
+    fine,    // 8 us to 34 s: each power of two of a nanosecond, and half-way to the next
+};
+
+std::vector<base::Duration> edges_of(Bounds bounds) {
+    std::vector<base::Duration> edges;
+    const bool fine = bounds == Bounds::fine;
+    for (unsigned bits = fine ? 13 : 10; bits <= (fine ? 35 : 36); bits += fine ? 1 : 2) {
+        edges.emplace_back(std::int64_t{1} << bits);
+        if (fine && bits < 35) edges.emplace_back(std::int64_t{3} << (bits - 1));
+    }
+    return edges;
+}
+
 /// Of all cores or of one, whose number is the label.
-void append_edges(std::string& out, std::string_view name, std::string_view label, const base::HistogramSum& h) {
-    // Edges that are powers of two of a nanosecond are exact in the histogram's own buckets: 1 us to 68 s, by fours.
-    for (unsigned bits = 10; bits <= 36; bits += 2) {
-        const base::Duration edge{std::int64_t{1} << bits};
+void append_edges(std::string& out, std::string_view name, std::string_view label, const base::HistogramSum& h,
+                  Bounds bounds) {
+    for (const base::Duration edge : edges_of(bounds)) {
         append(out, "spillway_", name, "_bucket{", label, label.empty() ? "" : ",", "le=\"");
         append_seconds(out, edge);
         append(out, "\"} ", h.count_below(edge), "\n");
@@ -128,7 +144,7 @@ void append_edges(std::string& out, std::string_view name, std::string_view labe
 
 void histogram(std::string& out, std::string_view name, std::string_view help, const base::HistogramSum& h) {
     head(out, name, help, "histogram");
-    append_edges(out, name, {}, h);
+    append_edges(out, name, {}, h, Bounds::fine);
 }
 
 void queue_histogram(std::string& out, const std::vector<const Stats*>& cores) {
@@ -178,10 +194,25 @@ void core_families(std::string& out, const std::vector<const Stats*>& cores) {
          [&](const Stats& s) { append(out, s.mesh_depth.value()); });
     each("core_busy_seconds_total", "Time a core spent in its turns; it rests between them.", "counter",
          [&](const Stats& s) { append_seconds(out, base::HistogramSum().add(s.loop_lag).sum()); });
+    each("core_allocations_total", "Times a core asked operator new for memory.", "counter",
+         [&](const Stats& s) { append(out, s.allocations.value()); });
+    each("core_allocated_bytes_total", "Bytes a core asked operator new for; what it gave back is not taken off.",
+         "counter", [&](const Stats& s) { append(out, s.allocated_bytes.value()); });
+    std::vector<io::ThreadTimes> times;
+    for (const Stats* s : cores) times.push_back(io::thread_times(s->thread.value()));
+    std::size_t next = 0;
+    each("core_cpu_seconds_total", "Time a core's thread had a CPU, as the kernel counts.", "counter",
+         [&](const Stats&) { append_seconds(out, times[next++].ran); });
+    next = 0;
+    each("core_cpu_wait_seconds_total", "Time a core's thread could have run while its CPU ran something else.",
+         "counter", [&](const Stats&) { append_seconds(out, times[next++].waited); });
+    next = 0;
+    each("core_preemptions_total", "Times a core's thread was taken from its CPU against its will.", "counter",
+         [&](const Stats&) { append(out, times[next++].preemptions); });
     head(out, "loop_lag_seconds", "Length of a loop's turns.", "histogram");
     for (std::size_t i = 0; i < cores.size(); ++i)
         append_edges(out, "loop_lag_seconds", base::concat("core=\"", i, '"'),
-                     base::HistogramSum().add(cores[i]->loop_lag));
+                     base::HistogramSum().add(cores[i]->loop_lag), Bounds::coarse);
 }
 
 void log_families(std::string& out) {
@@ -263,9 +294,51 @@ void webhooks_json(std::string& out, const webhooks::Tally& tally, std::uint64_t
     out += '}';
 }
 
-/// Figures that are worked out of others. Closes the object before them.
+/// What shows whether the cores share the work, one object for each.
+void append_cores(std::string& out, const std::vector<const Stats*>& cores) {
+    for (std::size_t i = 0; i < cores.size(); ++i) {
+        const Stats& s = *cores[i];
+        append(out, i == 0 ? "{" : ",{", R"("clients":)", open_clients(s), R"(,"deliveries":)", s.deliveries.value(),
+               R"(,"queued_bytes":)", s.queued_bytes.value(), R"(,"mesh_depth":)", s.mesh_depth.value(),
+               R"(,"allocations":)", s.allocations.value(), R"(,"busy_seconds":)");
+        append_seconds(out, base::HistogramSum().add(s.loop_lag).sum());
+        out += R"(,"cpu_wait_seconds":)";
+        append_seconds(out, io::thread_times(s.thread.value()).waited);
+        out += '}';
+    }
+}
+
+using Point = std::pair<std::string_view, base::Duration>;
+
+void append_points(std::string& out, std::initializer_list<Point> points) {
+    for (const auto& [name, value] : points) {
+        append(out, ",\"", name, "\":");
+        append_seconds(out, value);
+    }
+}
+
+/// Of a histogram since the start.
+void append_spread(std::string& out, std::string_view name, const base::HistogramSum& h) {
+    append(out, ",\"", name, "\":{\"count\":", h.count());
+    append_points(out, {{"min", h.min()},
+                        {"mean", h.mean()},
+                        {"p50", h.quantile(0.50)},
+                        {"p95", h.quantile(0.95)},
+                        {"p99", h.quantile(0.99)},
+                        {"p999", h.quantile(0.999)},
+                        {"max", h.max()}});
+    out += '}';
+}
+
+/// Figures that are worked out of others.
 void append_promised(std::string& out, const std::vector<const Stats*>& cores, const Rates& rates) {
-    out += R"(},"per_second":{"published":)";
+    append(out, R"(,"last_seconds":{"seconds":)", kHealthWindow, R"(,"broadcasts":)", rates.broadcasts);
+    append_points(out, {{"p50", rates.p50}, {"p95", rates.p95}, {"p99", rates.p99}});
+    const std::uint64_t enters = sum_counter(cores, &Stats::ring_enters);
+    const std::uint64_t sqes = sum_counter(cores, &Stats::ring_sqes);
+    out += R"(},"uring_sqes_per_enter":)";
+    base::append_fixed(out, enters == 0 ? 0 : static_cast<double>(sqes) / static_cast<double>(enters), 2);
+    out += R"(,"per_second":{"published":)";
     base::append_fixed(out, rates.published, 1);
     out += R"(,"deliveries":)";
     base::append_fixed(out, rates.delivered, 1);
@@ -339,6 +412,13 @@ std::string Ops::metrics_text(const HealthWatch& watch) const {
     histogram(out, "broadcast_seconds", "From the place in the order to the last local send, per core and message.",
               merged(cores_, &Stats::broadcast));
     histogram(out, "slice_seconds", "Length of slices of fan-out work.", merged(cores_, &Stats::slice));
+    histogram(out, "slice_cpu_seconds", "CPU time of one slice in 16; what a slice took longer was others' time.",
+              merged(cores_, &Stats::slice_cpu));
+    head(out, "slice_preempted_seconds_total", "What those slices took longer than their CPU time.", "counter");
+    out += "spillway_slice_preempted_seconds_total ";
+    const std::uint64_t lost_ns = sum_counter(cores_, &Stats::slice_lost_ns);
+    append_seconds(out, base::Duration{static_cast<base::Duration::rep>(lost_ns)});
+    out += '\n';
     queue_histogram(out, cores_);
     core_families(out, cores_);
     log_families(out);
@@ -370,20 +450,17 @@ std::string Ops::stats_json(base::Instant now, const HealthWatch& watch) const {
     for (std::size_t k = 0; k < kChannelKinds; ++k)
         append(out, k == 0 ? "\"" : ",\"", to_string(static_cast<ChannelKind>(k)),
                "\":", sum(cores_, [k](const Stats& s) { return s.dropped_by_kind[k].value(); }));
-    const base::HistogramSum broadcast = merged(cores_, &Stats::broadcast);
     out += R"(},"memory_bytes":{)";
     for (std::size_t kind = 0; kind < kMemoryKinds; ++kind)
         append(out, "\"", to_string(static_cast<MemoryKind>(kind)), "\":", memory_of(cores_, kind), ",");
     append(out, R"("resident":)", io::resident_bytes(), R"(},"memory_limit":)", config().memory_limit,
            R"(,"memory_stage":)", static_cast<int>(quotas_.memory.stage.load(std::memory_order_relaxed)),
-           R"(,"broadcast_seconds":{"count":)", broadcast.count());
-    const std::pair<std::string_view, base::Duration> points[] = {
-        {"min", broadcast.min()},          {"mean", broadcast.mean()},        {"p50", broadcast.quantile(0.50)},
-        {"p95", broadcast.quantile(0.95)}, {"p99", broadcast.quantile(0.99)}, {"max", broadcast.max()}};
-    for (const auto& [name, value] : points) {
-        append(out, ",\"", name, "\":");
-        append_seconds(out, value);
-    }
+           R"(,"per_core":[)");
+    append_cores(out, cores_);
+    out += ']';
+    append_spread(out, "broadcast_seconds", merged(cores_, &Stats::broadcast));
+    append_spread(out, "slice_seconds", merged(cores_, &Stats::slice));
+    append_spread(out, "slice_cpu_seconds", merged(cores_, &Stats::slice_cpu));
     append_promised(out, cores_, watch.rates());
     out += ",\"health\":";
     watch.append_json(out);

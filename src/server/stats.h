@@ -71,6 +71,9 @@ inline constexpr std::array<std::uint16_t, 22> kCloseCodes{0,    1000, 1001, 100
 /// How full a client's queue can be and still belong to a bucket of the metric, in percent of --queue-bytes.
 inline constexpr std::array<unsigned, 7> kQueueEdges{0, 10, 25, 50, 75, 90, 100};
 
+/// One slice in so many has its CPU time taken, which costs two system calls.
+inline constexpr std::uint64_t kSlicesWatched = 16;
+
 struct alignas(64) Stats {
     std::array<base::Gauge, kClientKinds> clients;
     base::Counter connections;    // accepted ever
@@ -112,10 +115,14 @@ struct alignas(64) Stats {
     base::Counter turns;
     base::Counter ring_enters, ring_sqes, ring_cqes, ring_overflows, ring_no_buffers, ring_send_again, ring_send_short,
         ring_wakes;
-    base::Histogram broadcast;   // sequenced -> last local send of it
-    base::Histogram slice;       // of fan-out
-    base::Histogram loop_lag;    // how long a turn kept others waiting
-    base::Counter last_turn_ms;  // monotonic, for the health check
+    base::Histogram broadcast;                   // sequenced -> last local send of it
+    base::Histogram slice;                       // of fan-out
+    base::Histogram slice_cpu;                   // CPU time of each kSlicesWatched-th of them
+    base::Counter slice_lost_ns;                 // what those lasted longer than that
+    base::Histogram loop_lag;                    // how long a turn kept others waiting
+    base::Counter allocations, allocated_bytes;  // asked of operator new by the core's thread
+    base::Counter thread;                        // the thread's id, for /proc; 0: none of its own
+    base::Counter last_turn_ms;                  // monotonic, for the health check
 
     [[nodiscard]] base::Gauge& memory_of(MemoryKind kind) { return memory[static_cast<std::size_t>(kind)]; }
     void count_close(std::uint16_t code, CloseReason reason) {

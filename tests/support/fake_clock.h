@@ -19,6 +19,8 @@ public:
     [[nodiscard]] std::int64_t unix_seconds() const override {
         return kEpoch + std::chrono::duration_cast<std::chrono::seconds>(now_.time_since_epoch()).count() + wall_step;
     }
+    /// Nobody else runs where time stands still.
+    [[nodiscard]] base::Duration thread_cpu() const override { return now_.time_since_epoch(); }
     /// The present, without its passing.
     [[nodiscard]] base::Instant peek() const { return now_; }
     void advance(base::Duration by) { now_ += by; }

@@ -50,6 +50,12 @@ it('B9 each alert says what it means and what to do', () => {
   for (const alert of alerts) for (const key of ['severity: ', 'summary: "', 'runbook: "']) assert.ok(alert.includes(key), alert);
 });
 
+it('B9 the README says of each alert what it means and what to do first', () => {
+  const readme = readFileSync(path.resolve(folder, '../../README.md'), 'utf8');
+  const told = new Set(readme.match(/^\| [A-Za-z, ]+ \|.*\|.*\|$/gm).flatMap((row) => row.split('|')[1].split(',').map((name) => `Spillway${name.trim()}`)));
+  for (const [, name] of read('alerts.yml').matchAll(/- alert: (\w+)/g)) assert.ok(told.has(name), `${name} is not in the table of README.md`);
+});
+
 onCores('what is watched', {}, (group) => {
   group('B9 the dashboard and the alerts ask for metrics that exist', async (server) => {
     const { types } = await server.metrics();
@@ -84,9 +90,11 @@ onCores('what is watched', {}, (group) => {
     const metrics = await server.metrics();
     assert.equal(metrics.sum('spillway_core_clients'), 8);
     assert.equal(metrics.sum('spillway_core_deliveries_total'), metrics.sum('spillway_deliveries_total'));
-    for (const family of ['core_clients', 'core_deliveries_total', 'core_busy_seconds_total', 'core_queued_bytes', 'loop_lag_seconds_count'])
+    for (const family of ['core_clients', 'core_deliveries_total', 'core_busy_seconds_total', 'core_queued_bytes', 'core_allocations_total',
+      'core_allocated_bytes_total', 'core_cpu_seconds_total', 'core_cpu_wait_seconds_total', 'core_preemptions_total', 'loop_lag_seconds_count'])
       assert.deepEqual(metrics.all(`spillway_${family}`).map((s) => s.labels.core), [...Array(cores).keys()].map(String), family);
-    for (const { value } of metrics.all('spillway_core_busy_seconds_total')) assert.ok(value > 0);
+    for (const family of ['core_busy_seconds_total', 'core_cpu_seconds_total', 'core_allocations_total'])
+      for (const { value } of metrics.all(`spillway_${family}`)) assert.ok(value > 0, family);
     for (const reader of readers) reader.close();
     await server.untilMetric('spillway_core_clients', {}, 0);
     await server.untilMetric('spillway_core_queued_bytes', {}, 0);
@@ -101,12 +109,38 @@ onCores('what is watched', {}, (group) => {
     reader.close();
   });
 
+  group('B9 the buckets of broadcast latency are fine and exact, and slices tell whose time they took', async (server) => {
+    const reader = await FeedReader.open(server, 'buckets');
+    const api = new Api(server);
+    for (let i = 0; i < 40; ++i) {
+      await api.publish('buckets', 'e', 'x');
+      await reader.text();
+    }
+    await server.untilMetric('spillway_slice_cpu_seconds_count', {}, (n) => n >= 2);
+    const metrics = await server.metrics();
+    for (const name of ['broadcast_seconds', 'slice_seconds', 'slice_cpu_seconds']) {
+      const edges = metrics.all(`spillway_${name}_bucket`).map((b) => Number(b.labels.le.replace('+Inf', 'Infinity')));
+      assert.ok(edges[0] <= 10e-6 && edges.at(-2) >= 30, name);
+      for (let i = 1; i < edges.length - 1; ++i) assert.ok(edges[i] / edges[i - 1] <= 1.5 + 1e-6, `${name} ${edges[i]}`);
+      assert.equal(metrics.all(`spillway_${name}_bucket`).at(-1).value, metrics.sum(`spillway_${name}_count`));
+    }
+    const [whole, watched] = ['', '_cpu'].map((kind) => metrics.sum(`spillway_slice${kind}_seconds_count`));
+    assert.ok(watched >= Math.floor(whole / 16) - 1 && watched <= whole / 16 + 2, `${watched} of ${whole}`);
+    assert.ok(metrics.sum('spillway_slice_preempted_seconds_total') >= 0);
+    reader.close();
+  });
+
   group('B9 /stats has the figures that were promised', async (server) => {
     const reader = await FeedReader.open(server, 'promised');
     await new Api(server).publish('promised', 'e', 'x');
     await reader.text();
     const stats = JSON.parse((await server.page('/stats')).text);
     assert.deepEqual(stats.connection_health, { active: 1, stale: 0, total: 1 });
+    for (const key of ['p50', 'p95', 'p99']) assert.equal(typeof stats.last_seconds[key], 'number', key);
+    for (const key of ['loop_lag', 'latency_p95', 'drops', 'errors', 'queues', 'stale', 'memory'])
+      assert.equal(typeof stats.health.figures[key], 'number', key);
+    for (const core of stats.per_core) for (const key of ['clients', 'deliveries', 'allocations', 'busy_seconds', 'cpu_wait_seconds'])
+      assert.equal(typeof core[key], 'number', key);
     for (const key of ['published', 'deliveries', 'dropped']) assert.equal(typeof stats.per_second[key], 'number', key);
     for (const key of ['min', 'mean', 'p95', 'max']) assert.ok(stats.broadcast_seconds[key] > 0, key);
     assert.equal(typeof stats.memory_per_message_bytes, 'number');
