@@ -483,8 +483,8 @@ void HttpFront::put_answer(Client& client, Reply& reply, int status, std::string
     http::write_response(scratch_, status, content_type, body,
                          {reply.keep_alive, reply.head_only, reply.minor_version, headers_});
     reply.ready = true;
-    reply.refused = status >= 400;
-    if (reply.refused && reply.endpoint == Endpoint::upgrade && base::log::enabled(base::log::Level::debug))
+    if (status >= 400) reply.ends = status == 408 ? CloseReason::handshake_timeout : CloseReason::protocol_error;
+    if (status >= 400 && reply.endpoint == Endpoint::upgrade && base::log::enabled(base::log::Level::debug))
         base::log::debug(base::concat(log_name(client), " refused: ", status, ", ", base::log::escaped(body)));
     if (!reply.keep_alive) exchange.over = true;
     if (&reply == &exchange.replies.front()) {
@@ -500,10 +500,10 @@ void HttpFront::put_answer(Client& client, Reply& reply, int status, std::string
 void HttpFront::send_ready(Client& client) {
     HttpExchange& exchange = *client.http;
     bool keep_alive = true;
-    bool refused = false;
+    CloseReason ends = CloseReason::finished;
     const auto pop = [&] {
         keep_alive = exchange.replies.front().keep_alive;
-        refused = exchange.replies.front().refused;
+        ends = exchange.replies.front().ends;
         exchange.replies.pop_front();
     };
     pop();
@@ -514,8 +514,7 @@ void HttpFront::send_ready(Client& client) {
     }
     if (!exchange.replies.empty()) return;
     client.opened = core_.now;
-    if (!keep_alive)
-        core_.life.close(client, {0, refused ? CloseReason::protocol_error : CloseReason::finished, {}, false});
+    if (!keep_alive) core_.life.close(client, {0, ends, {}, false});
 }
 
 void HttpFront::timed_out(Client& client) {

@@ -41,9 +41,9 @@ struct Reply {
     bool head_only = false;
     int minor_version = 1;
     bool ready = false;
-    bool refused = false;      // the status was 400 or more
-    std::string allow_origin;  // of an API request from a page; empty = not asked for, or not allowed
-    std::string bytes;         // the answer, if it is ready behind one that is not
+    CloseReason ends = CloseReason::finished;  // why the connection ends behind it, if it does
+    std::string allow_origin;                  // of an API request from a page; empty = not asked for, or not allowed
+    std::string bytes;                         // the answer, if it is ready behind one that is not
 };
 
 /// The requests under way on a connection.

@@ -519,9 +519,8 @@ base::Instant Lifecycle::next_check(const Client& client) const {
     } else if (core_.http.unanswered(client)) {
         due = core_.now + config.read_timeout;  // it is we who are waited for
     } else if (!client.awaiting) {
-        // To the end of the head; a body may take its time as long as it comes.
-        due = core_.http.head_complete(client) ? client.last_received + config.read_timeout
-                                               : client.opened + config.handshake_timeout;
+        // Absolute, both to the end of the head and to that of the body: a byte now and then must not keep a place.
+        due = client.opened + (core_.http.head_complete(client) ? config.read_timeout : config.handshake_timeout);
     }
     due = std::min(due, authorization_due(client));
     if (client.sending && client.out != nullptr)

@@ -185,4 +185,27 @@ TEST_CASE("the handshake timeout is absolute, the idle timeout of the API is its
     CHECK(world.network.open_connections() == 0);
 }
 
+TEST_CASE("A1 a body that comes byte by byte has the read timeout in all, not from each byte") {
+    SimWorld world(peaceful());
+    SimPublisher& dripping = world.connect_publisher(0);
+    SimPublisher& steady = world.connect_publisher(0);
+    for (SimPublisher* publisher : {&dripping, &steady})
+        publisher->publish({{"room"}, std::string(2000, 'x'), Priority::normal, nullptr});
+    dripping.write(dripping.unsent() - 1000);  // the head, and half of the body
+    const base::Instant start = world.clock.peek();
+    while (dripping.statuses().empty() && world.clock.peek() - start < seconds{300}) {
+        dripping.write(1);
+        steady.write(steady.unsent() > 60 ? 60 : kAll);
+        world.clock.advance(milliseconds{500});
+        for (int turns = 0; turns < 3; ++turns) world.turn(0);
+        dripping.read(kAll);
+        steady.read(kAll);
+    }
+    CHECK(dripping.statuses() == std::vector<int>{408});
+    CHECK(world.clock.peek() - start >= seconds{60});
+    CHECK(world.clock.peek() - start <= seconds{61});
+    CHECK(steady.statuses() == std::vector<int>{200});
+    dripping.reset();
+}
+
 }  // namespace spillway::test
