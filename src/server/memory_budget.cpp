@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/memory_budget.h"
 
+#include <numeric>
+
 #include "pubsub/send_queue.h"
 
 namespace spillway::server {
@@ -31,6 +33,19 @@ void settle_memory(Config& config, std::uint64_t available) {
 
 bool over_backlog_budget(Priority priority, bool high_client, std::uint64_t queued, std::uint64_t budget) {
     return budget != 0 && queued >= budget * pubsub::threshold_permille(priority, high_client) / 1000;
+}
+
+std::size_t backlogs_to_cut(std::span<const std::uint64_t> backlogs, std::uint32_t permille, std::uint64_t limit) {
+    const std::uint64_t owed = std::accumulate(backlogs.begin(), backlogs.end(), std::uint64_t{0});
+    if (owed < limit / 1000) return 0;
+    std::uint64_t gone = 0;
+    std::size_t n = 0;
+    for (; n < backlogs.size(); ++n) {
+        if (n != 0 && gone >= owed / 1000 * permille) break;
+        if (backlogs[n] == 0 || backlogs[n] < owed / backlogs.size() / 100) break;
+        gone += backlogs[n];
+    }
+    return n;
 }
 
 }  // namespace spillway::server

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include <spillway/config.h>
@@ -68,5 +69,11 @@ void settle_memory(Config& config, std::uint64_t available);
 /// Does a message of this priority stay out of a client's backlog, with so many bytes in all backlogs of a core? The part of
 /// the budget that a priority may fill is that of a queue (pubsub::threshold_permille). budget 0 = none.
 [[nodiscard]] bool over_backlog_budget(Priority priority, bool high_client, std::uint64_t queued, std::uint64_t budget);
+
+/// How many of a core's backlogs, given in bytes and the largest first, are let go so that `permille` of them all are. Whoever owes
+/// next to nothing stays, for closing him gives nothing back: all clients of a core that owes less than a thousandth of the
+/// limit, and those below a hundredth of the average.
+[[nodiscard]] std::size_t backlogs_to_cut(std::span<const std::uint64_t> backlogs, std::uint32_t permille,
+                                          std::uint64_t limit);
 
 }  // namespace spillway::server

@@ -120,19 +120,16 @@ std::uint64_t MemoryGuard::in_use(std::int64_t accounted, std::uint64_t resident
 /// overload may cost.
 void MemoryGuard::cut(std::uint32_t permille) {
     std::vector<std::pair<std::uint64_t, std::uint64_t>> backlogs;  // bytes, client
-    std::uint64_t owed = 0;
     core_.clients.for_each([&](std::uint32_t, const Client& client) {
         if (client.out == nullptr || client.state != ClientState::open || !counts_as_client(client.kind)) return;
         backlogs.emplace_back(client.out->bytes(), client.id);
-        owed += client.out->bytes();
     });
     std::ranges::sort(backlogs, std::greater{});
-    std::uint64_t gone = 0;
-    for (const auto& [bytes, id] : backlogs) {
-        if (gone != 0 && gone >= owed / 1000 * permille) break;
-        gone += bytes;
+    std::vector<std::uint64_t> bytes(backlogs.size());
+    std::ranges::transform(backlogs, bytes.begin(), [](const auto& backlog) { return backlog.first; });
+    backlogs.resize(backlogs_to_cut(bytes, permille, core_.config.memory_limit));
+    for (const auto& [owed, id] : backlogs)
         if (Client* client = core_.find(id)) core_.life.cut_backlog(*client);
-    }
 }
 
 }  // namespace spillway::server

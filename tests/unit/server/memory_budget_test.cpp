@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server/memory_budget.h"
 
+#include <vector>
+
 #include <catch2/catch_test_macros.hpp>
 
 using namespace spillway;
@@ -79,4 +81,16 @@ TEST_CASE("B1 of the budget of all backlogs low messages fill three fifths, urge
     CHECK(least(Priority::urgent, false) == 1000);
     CHECK(least(Priority::normal, true) == 900);
     CHECK_FALSE(over_backlog_budget(Priority::low, false, 1'000'000, 0));
+}
+
+TEST_CASE("A26 a publisher that owes an error message is no backlog that is cut for want of memory") {
+    constexpr std::uint64_t limit = 40'000'000;
+    using Backlogs = std::vector<std::uint64_t>;
+    CHECK(backlogs_to_cut(Backlogs{}, 1000, limit) == 0);
+    CHECK(backlogs_to_cut(Backlogs{60, 0, 0}, 1000, limit) == 0);  // alone on its core
+    CHECK(backlogs_to_cut(Backlogs{9'000'000, 8'000'000, 60, 0}, 1000, limit) == 2);
+    CHECK(backlogs_to_cut(Backlogs{9'000'000, 8'000'000, 60, 0}, 500, limit) == 1);
+    CHECK(backlogs_to_cut(Backlogs{9'000'000, 8'000'000, 60, 0}, 0, limit) == 1);
+    CHECK(backlogs_to_cut(Backlogs(100'000, 1000), 1000, limit) == 100'000);  // many small ones are much
+    CHECK(backlogs_to_cut(Backlogs(100'000, 1000), 250, limit) == 25'000);
 }
