@@ -79,12 +79,12 @@ Failure FrameScanner::judge_length(const MessageLimits& limits) const {
         (start_.short_length == 127 && payload_left_ <= 0xFFFF)) {
         return protocol_error("frame length in a longer form than needed");
     }
+    if ((payload_left_ >> 63) != 0) return protocol_error("frame length has its highest bit set");
     if (is_control(start_.opcode)) return {};
     const std::uint64_t before = message_open_ ? announced_bytes_ : 0;
     if (before > limits.message_bytes || payload_left_ > limits.message_bytes - before) {
         return {close_code::kTooBig, "message too big"};
     }
-    if ((payload_left_ >> 63) != 0) return protocol_error("frame length has its highest bit set");
     return {};
 }
 

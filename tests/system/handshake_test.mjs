@@ -64,36 +64,36 @@ onCores('opening handshake', {}, (group) => {
 
   const upgrade = (change, extra) => upgradeHead(target, { change, extra });
   const refused = {
-    'no key': [upgrade({ 'Sec-WebSocket-Key': null }), [400]],
-    'an empty key': [upgrade({ 'Sec-WebSocket-Key': '' }), [400]],
-    'a key of 15 bytes': [upgrade({ 'Sec-WebSocket-Key': 'AAAAAAAAAAAAAAAAAAAA' }), [400]],
-    'a key of 17 bytes': [upgrade({ 'Sec-WebSocket-Key': 'AAAAAAAAAAAAAAAAAAAAAAA=' }), [400]],
-    'a key that is no base64': [upgrade({ 'Sec-WebSocket-Key': '!!!!!!!!!!!!!!!!!!!!!!==' }), [400]],
-    'two keys': [upgrade({}, [`Sec-WebSocket-Key: ${sampleKey}`]), [400]],
-    'no version': [upgrade({ 'Sec-WebSocket-Version': null }), [400, 426]],
-    'version 8': [upgrade({ 'Sec-WebSocket-Version': '8' }), [426]],
-    'version 14': [upgrade({ 'Sec-WebSocket-Version': '14' }), [426]],
-    'version 13x': [upgrade({ 'Sec-WebSocket-Version': '13x' }), [400, 426]],
-    'no Connection: Upgrade': [upgrade({ Connection: 'keep-alive' }), [400, 426]],
-    'Connection: notupgrade': [upgrade({ Connection: 'notupgrade' }), [400, 426]],
-    'no Upgrade header': [upgrade({ Upgrade: null }), [400, 426]],
-    'Upgrade: h2c': [upgrade({ Upgrade: 'h2c' }), [400, 426]],
-    'no Host': [upgrade({ Host: null }), [400]],
-    'two Hosts': [upgrade({}, ['Host: b']), [400]],
-    'POST': [upgradeHead(target, { method: 'POST' }), [400, 404, 405]],
-    'a method in lower case': [upgradeHead(target, { method: 'get' }), [400, 405, 501]],
-    'HTTP/1.0': [upgradeHead(target, { version: 'HTTP/1.0' }), [400, 426, 505]],
-    'HTTP/2.0': [upgradeHead(target, { version: 'HTTP/2.0' }), [400, 505]],
-    'a body': [`${upgrade({ 'Content-Length': '5' })}hello`, [400]],
-    'Transfer-Encoding': [`${upgrade({ 'Transfer-Encoding': 'chunked' })}0\r\n\r\n`, [400]],
-    'an unknown path': [upgradeHead('/no/such/path'), [404]],
-    'an API path': [upgradeHead('/apps/app-id/events'), [400, 401, 404, 405]],
-    'no path of an app': [upgradeHead('/app/'), [404, 400]],
+    'no key': [upgrade({ 'Sec-WebSocket-Key': null }), 400],
+    'an empty key': [upgrade({ 'Sec-WebSocket-Key': '' }), 400],
+    'a key of 15 bytes': [upgrade({ 'Sec-WebSocket-Key': 'AAAAAAAAAAAAAAAAAAAA' }), 400],
+    'a key of 17 bytes': [upgrade({ 'Sec-WebSocket-Key': 'AAAAAAAAAAAAAAAAAAAAAAA=' }), 400],
+    'a key that is no base64': [upgrade({ 'Sec-WebSocket-Key': '!!!!!!!!!!!!!!!!!!!!!!==' }), 400],
+    'two keys': [upgrade({}, [`Sec-WebSocket-Key: ${sampleKey}`]), 400],
+    'no version': [upgrade({ 'Sec-WebSocket-Version': null }), 426],
+    'version 8': [upgrade({ 'Sec-WebSocket-Version': '8' }), 426],
+    'version 14': [upgrade({ 'Sec-WebSocket-Version': '14' }), 426],
+    'version 13x': [upgrade({ 'Sec-WebSocket-Version': '13x' }), 426],
+    'no Connection: Upgrade': [upgrade({ Connection: 'keep-alive' }), 426],
+    'Connection: notupgrade': [upgrade({ Connection: 'notupgrade' }), 426],
+    'no Upgrade header': [upgrade({ Upgrade: null }), 426],
+    'Upgrade: h2c': [upgrade({ Upgrade: 'h2c' }), 426],
+    'no Host': [upgrade({ Host: null }), 400],
+    'two Hosts': [upgrade({}, ['Host: b']), 400],
+    'POST': [upgradeHead(target, { method: 'POST' }), 405],
+    'a method in lower case': [upgradeHead(target, { method: 'get' }), 501],
+    'HTTP/1.0': [upgradeHead(target, { version: 'HTTP/1.0' }), 505],
+    'HTTP/2.0': [upgradeHead(target, { version: 'HTTP/2.0' }), 505],
+    'a body': [`${upgrade({ 'Content-Length': '5' })}hello`, 400],
+    'Transfer-Encoding': [`${upgrade({ 'Transfer-Encoding': 'chunked' })}0\r\n\r\n`, 400],
+    'an unknown path': [upgradeHead('/no/such/path'), 404],
+    'an API path': [upgradeHead('/apps/app-id/events'), 405],
+    'no path of an app': [upgradeHead('/app/'), 404],
   };
-  for (const [what, [bytes, statuses]] of Object.entries(refused)) {
+  for (const [what, [bytes, status]] of Object.entries(refused)) {
     group(`is refused with ${what}`, async (server) => {
       const answer = await answerTo(server, bytes);
-      assert.ok(statuses.includes(answer?.status), `${answer?.status}, wanted ${statuses}`);
+      assert.equal(answer?.status, status);
       if (answer.status === 426) assert.equal(answer.headers['sec-websocket-version'], '13');
     });
   }
@@ -104,43 +104,43 @@ onCores('request heads that must not pass', {}, (group) => {
   const post = (...lines) => head('POST /apps/app-id/events HTTP/1.1', 'Host: x', ...lines);
   const long = (n) => 'x'.repeat(n);
   const refused = {
-    'Content-Length and Transfer-Encoding': [post('Content-Length: 3', 'Transfer-Encoding: chunked') + '0\r\n\r\n', [400]],
-    'two different Content-Lengths': [post('Content-Length: 1', 'Content-Length: 2') + 'ab', [400]],
-    'a negative Content-Length': [post('Content-Length: -1'), [400]],
-    'a signed Content-Length': [post('Content-Length: +1') + 'a', [400]],
-    'a Content-Length of 2^64': [post('Content-Length: 18446744073709551616'), [400, 413]],
-    'an empty Content-Length': [post('Content-Length: '), [400]],
-    'an unknown Transfer-Encoding': [post('Transfer-Encoding: zip'), [400, 501]],
-    'chunked not last': [post('Transfer-Encoding: chunked, zip') + '0\r\n\r\n', [400, 501]],
-    'a broken chunk size': [post('Transfer-Encoding: chunked') + 'zz\r\n', [400]],
-    'a chunk size of 2^64': [post('Transfer-Encoding: chunked') + '10000000000000000\r\n', [400, 413]],
-    'a blank before the colon': [get('Name : value'), [400]],
-    'an empty header name': [get(': value'), [400]],
-    'a header line without a colon': [get('nonsense'), [400]],
-    'a folded line': [get('A: b', ' c'), [400]],
-    'a bare CR in a value': [get('A: b\rc'), [400]],
-    'a bare LF instead of CRLF': ['GET /nothing HTTP/1.1\nHost: x\n\n', [400]],
-    'NUL in a value': [get('A: b\0c'), [400]],
-    'NUL in the target': ['GET /a\0b HTTP/1.1\r\nHost: x\r\n\r\n', [400]],
-    'a blank in the target': ['GET /a b HTTP/1.1\r\nHost: x\r\n\r\n', [400]],
-    'two Hosts': [get('Host: y'), [400]],
-    'no Host': ['GET /nothing HTTP/1.1\r\n\r\n', [400]],
-    'an unknown method': ['MAKE /nothing HTTP/1.1\r\nHost: x\r\n\r\n', [400, 405, 501]],
-    'CONNECT': ['CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n', [400, 404, 405, 501]],
-    'HTTP/9.9': ['GET / HTTP/9.9\r\nHost: x\r\n\r\n', [400, 505]],
-    'plain garbage': ['nonsense\r\n\r\n', [400]],
-    'a header of 128 KiB': [get(`A: ${long(128 * 1024)}`), [431]],
-    'a target of 128 KiB': [`GET /${long(128 * 1024)} HTTP/1.1\r\nHost: x\r\n\r\n`, [414, 431]],
-    '20,000 header lines': [get(...Array(20_000).fill('a: b')), [431]],
-    'a MiB without a line end': [long(1024 * 1024), [400, 414, 431, 501]],
-    'the HTTP/2 preface': ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', [400, 405, 501, 505]],
+    'Content-Length and Transfer-Encoding': [post('Content-Length: 3', 'Transfer-Encoding: chunked') + '0\r\n\r\n', 400],
+    'two different Content-Lengths': [post('Content-Length: 1', 'Content-Length: 2') + 'ab', 400],
+    'a negative Content-Length': [post('Content-Length: -1'), 400],
+    'a signed Content-Length': [post('Content-Length: +1') + 'a', 400],
+    'a Content-Length of 2^64': [post('Content-Length: 18446744073709551616'), 400],
+    'an empty Content-Length': [post('Content-Length: '), 400],
+    'an unknown Transfer-Encoding': [post('Transfer-Encoding: zip'), 501],
+    'chunked not last': [post('Transfer-Encoding: chunked, zip') + '0\r\n\r\n', 400],
+    'a broken chunk size': [post('Transfer-Encoding: chunked') + 'zz\r\n', 400],
+    'a chunk size of 2^64': [post('Transfer-Encoding: chunked') + '10000000000000000\r\n', 400],
+    'a blank before the colon': [get('Name : value'), 400],
+    'an empty header name': [get(': value'), 400],
+    'a header line without a colon': [get('nonsense'), 400],
+    'a folded line': [get('A: b', ' c'), 400],
+    'a bare CR in a value': [get('A: b\rc'), 400],
+    'a bare LF instead of CRLF': ['GET /nothing HTTP/1.1\nHost: x\n\n', 400],
+    'NUL in a value': [get('A: b\0c'), 400],
+    'NUL in the target': ['GET /a\0b HTTP/1.1\r\nHost: x\r\n\r\n', 400],
+    'a blank in the target': ['GET /a b HTTP/1.1\r\nHost: x\r\n\r\n', 400],
+    'two Hosts': [get('Host: y'), 400],
+    'no Host': ['GET /nothing HTTP/1.1\r\n\r\n', 400],
+    'an unknown method': ['MAKE /nothing HTTP/1.1\r\nHost: x\r\n\r\n', 501],
+    'CONNECT': ['CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n', 501],
+    'HTTP/9.9': ['GET / HTTP/9.9\r\nHost: x\r\n\r\n', 505],
+    'plain garbage': ['nonsense\r\n\r\n', 400],
+    'a header of 128 KiB': [get(`A: ${long(128 * 1024)}`), 431],
+    'a target of 128 KiB': [`GET /${long(128 * 1024)} HTTP/1.1\r\nHost: x\r\n\r\n`, 414],
+    '20,000 header lines': [get(...Array(20_000).fill('a: b')), 431],
+    'a MiB without a line end': [long(1024 * 1024), 501],
+    'the HTTP/2 preface': ['PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 505],
   };
-  for (const [what, [bytes, statuses]] of Object.entries(refused)) {
+  for (const [what, [bytes, status]] of Object.entries(refused)) {
     group(`${what} is refused and the connection ended`, async (server) => {
       const raw = await RawSocket.connect(server);
       raw.write(bytes);
       const answer = await raw.response();
-      assert.ok(statuses.includes(answer?.status), `${answer?.status}, wanted ${statuses}`);
+      assert.equal(answer?.status, status);
       const rejoined = answer.status === 404 || answer.status === 405;
       if (!rejoined) await raw.closed(3000);
     });

@@ -126,25 +126,27 @@ TEST_CASE("lengths that lie are refused when they are announced, before anything
          {std::uint64_t{32769}, std::uint64_t{65536}, std::uint64_t{1} << 32, (std::uint64_t{1} << 32) + 5,
           std::uint64_t{1} << 62, std::uint64_t{1} << 63, UINT64_MAX - 4, UINT64_MAX - 1}) {
         INFO(announced);
-        check_every_split(ClientFrame{.announced = announced}.encode(), "failed 1009 message too big\n");
-        check_every_split(fragment(2, "a", false) + ClientFrame{.opcode = 0, .announced = announced}.encode(),
-                          "failed 1009 message too big\n");
+        const bool is_length = announced >> 63 == 0;  // RFC 6455 section 5.2: its highest bit is 0
+        const std::string refusal =
+            is_length ? "failed 1009 message too big\n" : failed_1002("frame length has its highest bit set");
+        check_every_split(ClientFrame{.announced = announced}.encode(), refusal);
+        check_every_split(fragment(2, "a", false) + ClientFrame{.opcode = 0, .announced = announced}.encode(), refusal);
 
         // The header without its masking key is enough.
         SessionPool pool;
         Connection connection{.pool = pool};
         const std::string header = ClientFrame{.announced = announced}.encode();
-        CHECK(connection.feed(header.substr(0, header.size() - 4)).close_code == 1009);
+        CHECK(connection.feed(header.substr(0, header.size() - 4)).close_code == (is_length ? 1009 : 1002));
         CHECK(connection.inbound.ended());
     }
 }
 
-TEST_CASE("2^64-1 is refused too, and with no limit the highest bit is") {
+TEST_CASE("2^64-1 is refused too, with a limit and with none") {
     std::string frame(
         "\x82\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF"
         "mask",
         14);
-    check_every_split(frame, "failed 1009 message too big\n");
+    check_every_split(frame, failed_1002("frame length has its highest bit set"));
     check_every_split(frame, failed_1002("frame length has its highest bit set"), {.message_bytes = UINT64_MAX});
 }
 
@@ -156,7 +158,7 @@ TEST_CASE("the limit holds for a message, at it and one past it, whole or in fra
                       "text 0123456789\n", limits);
     check_every_split(fragment(1, "01234", false) + fragment(0, "56789", false) + fragment(0, "a", true),
                       "failed 1009 message too big\n", limits);
-    check_every_split(fragment(1, "0", false) + ClientFrame{.opcode = 0, .announced = UINT64_MAX - 1}.encode(),
+    check_every_split(fragment(1, "0", false) + ClientFrame{.opcode = 0, .announced = UINT64_MAX / 2}.encode(),
                       "failed 1009 message too big\n", limits);
 
     // The next message counts from nothing.
