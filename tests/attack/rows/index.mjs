@@ -1,0 +1,49 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// All rows, in the order of their numbers, with those that are proven elsewhere or not yet.
+
+import { execFile } from 'node:child_process';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { frames } from './frames.mjs';
+import { handshakes } from './handshakes.mjs';
+import { operations } from './operations.mjs';
+import { protocol } from './protocol.mjs';
+
+const system = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../system');
+const cluster = { skipped: () => 'not yet: there is no clustering' };
+
+/** Runs test files of the system tests: how many cases passed and failed. */
+function cases(...files) {
+  return new Promise((resolve) => {
+    const env = { ...process.env };
+    delete env.NODE_TEST_CONTEXT;
+    execFile(process.execPath, ['--test', '--test-reporter=tap', ...files], { cwd: system, env, maxBuffer: 64 << 20 }, (_, out) => {
+      const count = (what) => Number(out.match(new RegExp(`^# ${what} (\\d+)$`, 'm'))?.[1] ?? 0);
+      resolve({ passed: count('pass'), failed: count('fail') + count('cancelled'), lenient: count('todo') + count('skipped') });
+    });
+  });
+}
+
+const elsewhere = [
+  { id: 'A18', name: 'Redis killed, stopped, slow, back', ...cluster },
+  { id: 'A19', name: 'NATS killed, stopped, slow, back', ...cluster },
+  { id: 'A24', name: 'one of three nodes killed', ...cluster },
+  {
+    id: 'A28',
+    name: 'conformance to RFC 6455',
+    load: () => 'every case on one core and on two',
+    skipped: (t) => (t.quick ? 'skipped: the quick run is part of the suite that has the cases' : null),
+    async alone(t) {
+      const { passed, failed, lenient } = await cases('echo_conformance_test.mjs', 'handshake_test.mjs');
+      t.bar(failed === 0 && passed > 0, `${failed} failed`);
+      t.bar(lenient === 0, `${lenient} were left out`);
+      return `${passed} cases passed, ${failed} failed, ${lenient} non-strict`;
+    },
+  },
+  { id: 'A29', name: 'simulation', skipped: () => 'a command of its own: `tools/check sim`' },
+];
+
+export const rows = [...handshakes, ...frames, ...protocol, ...operations, ...elsewhere]
+  .sort((a, b) => Number(a.id.slice(1)) - Number(b.id.slice(1)));
