@@ -8,7 +8,6 @@
 
 #include "base/format.h"
 #include "base/log.h"
-#include "io/host_memory.h"
 #include "io/thread_times.h"
 #include "protocol/json_escape.h"
 
@@ -393,7 +392,7 @@ std::string Ops::metrics_text(const HealthWatch& watch) const {
     for (std::size_t kind = 0; kind < kMemoryKinds; ++kind)
         append(out, "spillway_memory_bytes{kind=\"", to_string(static_cast<MemoryKind>(kind)), "\"} ",
                memory_of(cores_, kind), "\n");
-    append(out, "spillway_memory_bytes{kind=\"resident\"} ", io::resident_bytes(), "\n");
+    append(out, "spillway_memory_bytes{kind=\"resident\"} ", resident_(), "\n");
     head(out, "memory_limit_bytes", "What --memory-limit sets; 0 is no limit.", "gauge");
     append(out, "spillway_memory_limit_bytes ", config().memory_limit, "\n");
     head(out, "memory_stage", "What is withheld: 1 new clients, 2 and the largest backlogs, 3 and publications.",
@@ -453,9 +452,8 @@ std::string Ops::stats_json(base::Instant now, const HealthWatch& watch) const {
     out += R"(},"memory_bytes":{)";
     for (std::size_t kind = 0; kind < kMemoryKinds; ++kind)
         append(out, "\"", to_string(static_cast<MemoryKind>(kind)), "\":", memory_of(cores_, kind), ",");
-    append(out, R"("resident":)", io::resident_bytes(), R"(},"memory_limit":)", config().memory_limit,
-           R"(,"memory_stage":)", static_cast<int>(quotas_.memory.stage.load(std::memory_order_relaxed)),
-           R"(,"per_core":[)");
+    append(out, R"("resident":)", resident_(), R"(},"memory_limit":)", config().memory_limit, R"(,"memory_stage":)",
+           static_cast<int>(quotas_.memory.stage.load(std::memory_order_relaxed)), R"(,"per_core":[)");
     append_cores(out, cores_);
     out += ']';
     append_spread(out, "broadcast_seconds", merged(cores_, &Stats::broadcast));

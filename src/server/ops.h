@@ -14,6 +14,7 @@
 #include <spillway/config.h>
 
 #include "base/clock.h"
+#include "io/host_memory.h"
 #include "server/health_watch.h"
 #include "server/quotas.h"
 #include "server/stats.h"
@@ -30,6 +31,8 @@ public:
     void watch(const Stats& stats) { cores_.push_back(&stats); }
     [[nodiscard]] const std::vector<const Stats*>& cores() const { return cores_; }
     void watch(const webhooks::Tally& tally) { webhooks_ = &tally; }
+    /// Who says how much memory is resident, instead of the kernel. Before the cores run.
+    void set_resident(std::uint64_t (*bytes)()) { resident_ = bytes; }
     void set_started(base::Instant when) { started_ = when; }
     /// The main port as it was opened (0 became some port). Before the cores run.
     void set_port(std::uint16_t port) { port_ = port; }
@@ -63,6 +66,7 @@ private:
     std::vector<const Stats*> cores_;
     std::uint16_t port_ = 0;
     const webhooks::Tally* webhooks_ = nullptr;  // none: no background thread
+    std::uint64_t (*resident_)() = io::resident_bytes;
     base::Instant started_{};
     std::atomic<bool> draining_{false};
     std::atomic<std::uint64_t> reloads_taken_{0};

@@ -325,6 +325,32 @@ TEST_CASE("control and data never overtake, also through an outbox") {
 
 // ---- sends
 
+TEST_CASE(
+    "H4 a reader that stands still has eight of ten places for normal messages, exactly, and all ten for urgent ones") {
+    SimOptions options = calm();
+    options.config.socket_send_buffer = 10;
+    options.config.queue_messages = 10;
+    options.config.overflow = OverflowPolicy::drop_newest;
+    SimWorld world(options);
+    SimClient& client = world.subscriber(0, {"room"}, 100);
+    SimPublisher& publisher = world.connect_publisher(0);
+    publish(publisher, event({"room"}, std::string(200, 'x')));  // goes in part, and waits
+    world.settle_but(client);
+    const auto places = [&] { return world.find(client.connection())->out->queue.size(); };
+    CHECK(places() == 1);
+    for (int i = 0; i < 20; ++i) publish(publisher, event({"room"}));
+    world.settle_but(client);
+    CHECK(places() == 8);
+    CHECK(world.dropped(DropReason::queue_threshold) == 13);
+    for (int i = 0; i < 2; ++i) {
+        publish(publisher, {{"room"}, {}, Priority::urgent, nullptr});
+        world.settle_but(client);
+    }
+    CHECK(places() == 10);
+    world.settle();
+    CHECK(client.numbers() == std::vector<std::uint64_t>{1, 2, 3, 4, 5, 6, 7, 8, 22, 23});
+}
+
 TEST_CASE("what several channels have for one client in one turn is one send") {
     SimWorld world(calm());
     SimClient& client = world.subscriber(0, {"a", "b", "c"});

@@ -1,93 +1,83 @@
 // SPDX-FileCopyrightText: 2026 The Spillway authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Seeds. Each draws its own server, people and faults, plays some thousand steps and ends everything; see sim_world.h for
-// what is checked. A seed that fails names itself and the step; SPILLWAY_SIM_SEED=<seed> plays it alone.
-#include <unistd.h>
-
-#include <charconv>
-#include <csignal>
-#include <cstdlib>
-#include <cstring>
+// Small swarms in which one thing happens at every step in turn: somebody goes, or the server is told to end. Swarms at
+// large are played by seeds.cpp.
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "sim_seed.h"
 #include "sim_world.h"
-
-extern "C" void __sanitizer_set_death_callback(void (*callback)()) __attribute__((weak));
 
 namespace spillway::test {
 namespace {
 
-std::uint64_t seed_now = 0;
-const SimWorld* world_now = nullptr;
+using End = SimOptions::End;
+using Way = SimOptions::Way;
 
-/// Tells where it was when an assertion or a sanitizer ends the process.
-void tell_place() {
-    std::string line = "simulation: seed " + std::to_string(seed_now) + ", step " +
-                       std::to_string(world_now != nullptr ? world_now->steps() : 0) +
-                       "; SPILLWAY_SIM_SEED=" + std::to_string(seed_now) + " plays it again\n";
-    static_cast<void>(!::write(STDERR_FILENO, line.data(), line.size()));
-}
-void tell_place_of_abort(int) { tell_place(); }
-
-std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
-    const char* text = std::getenv(name);
-    if (text == nullptr) return otherwise;
-    std::uint64_t value = otherwise;
-    std::from_chars(text, text + std::strlen(text), value);
-    return value;
+/// Few people, and faults that are not so many that they are all there is.
+SimOptions small_swarm(std::uint64_t seed, std::size_t steps) {
+    SimOptions options = draw_circumstances(seed);
+    options.steps = steps;
+    options.clients = 3;
+    options.publishers = 2;
+    options.ending = End::in_order;
+    return options;
 }
 
-struct Outcome {
-    std::uint64_t trace = 0;
-    std::size_t deliveries = 0;
-    std::string failure;
-};
+/// In circumstances where going is no fault: a seed whose mode is not calm.
+std::uint64_t troubled_seed(std::uint64_t from) {
+    while (draw_circumstances(from).calm) ++from;
+    return from;
+}
 
-Outcome play(std::uint64_t seed) {
-    seed_now = seed;
-    std::signal(SIGABRT, tell_place_of_abort);
-    if (__sanitizer_set_death_callback != nullptr) __sanitizer_set_death_callback(tell_place);
-    Outcome outcome;
-    SimWorld world(draw_circumstances(seed));
-    world_now = &world;
+void play(const SimOptions& options, std::string_view what, std::size_t at) {
+    SimWorld world(options);
     try {
         world.play();
     } catch (const SimFailure& failure) {
-        outcome.failure = "seed " + std::to_string(seed) + ", step " + std::to_string(world.steps()) + ": the server " +
-                          failure.what() + ", but not here; SPILLWAY_SIM_SEED=" + std::to_string(seed) +
-                          " plays it again;" + world.summary();
         world.abandon();
+        FAIL_CHECK("seed " << options.seed << ", " << what << " at step " << at << ": the server " << failure.what()
+                           << ", but not at step " << world.steps());
     }
-    world_now = nullptr;
-    outcome.trace = world.trace();
-    outcome.deliveries = world.scene.deliveries;
-    if (outcome.failure.empty() && std::getenv("SPILLWAY_SIM_VERBOSE") != nullptr)
-        WARN("seed " << seed << ": " << world.summary());
-    return outcome;
 }
 
 }  // namespace
 
-TEST_CASE("the server keeps its promises under every seed") {
-    const std::uint64_t one = number_from("SPILLWAY_SIM_SEED", 0);
-    const std::uint64_t first = one != 0 ? one : number_from("SPILLWAY_SIM_FIRST", 1);
-    const std::uint64_t count = one != 0 ? 1 : number_from("SPILLWAY_SIM_SEEDS", 50);
-    std::size_t deliveries = 0;
-    for (std::uint64_t seed = first; seed < first + count; ++seed) {
-        const Outcome outcome = play(seed);
-        deliveries += outcome.deliveries;
-        if (!outcome.failure.empty()) FAIL_CHECK(outcome.failure);
+TEST_CASE("a client may go at every step, in every way") {
+    constexpr std::size_t kSteps = 160;
+    for (const Way way : {Way::close_frame, Way::fin, Way::rst, Way::network}) {
+        const std::uint64_t seed = troubled_seed(100 * (1 + static_cast<std::uint64_t>(way)));
+        for (std::size_t at = 1; at < kSteps; at += 2) {
+            SimOptions options = small_swarm(seed, kSteps);
+            options.strike_at = at;
+            options.strike = way;
+            play(options, "a client goes", at);
+        }
     }
-    if (one == 0) CHECK(deliveries > count * 20);  // a swarm in which nothing happens proves nothing
 }
 
-TEST_CASE("the same seed plays the same game") {
-    for (const std::uint64_t seed : {3U, 8U}) CHECK(play(seed).trace == play(seed).trace);
+TEST_CASE("the server may be told to end at every step") {
+    for (const End ending : {End::drained, End::abrupt, End::forced}) {
+        for (std::size_t at = 1; at < 240; at += 2) {
+            SimOptions options = small_swarm(700 + 10 * static_cast<std::uint64_t>(ending), at);
+            options.ending = ending;
+            play(options, "the end", at);
+        }
+    }
+}
+
+TEST_CASE("the same seed plays the same game, to the byte") {
+    for (const std::uint64_t seed : {3U, 8U, 21U}) {
+        const SeedOutcome once = play_seed(seed);
+        const SeedOutcome again = play_seed(seed);
+        CHECK(once.failure == "");
+        CHECK(once.trace == again.trace);
+        CHECK(once.steps == again.steps);
+    }
+    CHECK(play_seed(3).trace != play_seed(8).trace);
 }
 
 }  // namespace spillway::test

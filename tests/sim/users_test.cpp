@@ -4,15 +4,13 @@
 // Users between cores: sign-ins, events to users, terminations and watchlists, against what the people outside know. Every
 // client holds each watchlist event against the ones before it; at rest what it knows must be so.
 #include <algorithm>
-#include <charconv>
-#include <cstdlib>
-#include <cstring>
 #include <set>
 #include <string>
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "sim_seed.h"
 #include "sim_world.h"
 
 namespace spillway::test {
@@ -185,13 +183,6 @@ private:
     std::vector<SimClient*> clients_;
     SimPublisher* publisher_ = nullptr;
 };
-
-std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
-    const char* text = std::getenv(name);
-    std::uint64_t value = otherwise;
-    if (text != nullptr) std::from_chars(text, text + std::strlen(text), value);
-    return value;
-}
 
 }  // namespace
 

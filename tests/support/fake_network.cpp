@@ -45,6 +45,13 @@ void FakeConnection::reset() {
     inbound.clear();
 }
 
+void FakeConnection::fail(int why) {
+    if (peer_gone || server_closed || broken) return;
+    broken = true;
+    error = why;
+    outbound.clear();
+}
+
 std::size_t FakeConnection::room() const {
     const std::size_t capacity = window + send_buffer;
     return capacity - std::min(capacity, outbound.size());

@@ -5,6 +5,7 @@
 // of all cores of one simulated server. The lowest free descriptor is always given next, so numbers come back at once.
 #pragma once
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -44,6 +45,8 @@ public:
     void close();
     /// Gone at once (RST).
     void reset();
+    /// The network between them gives up: both ends lose what was under way, the server is told `error` (ETIMEDOUT, ...) once.
+    void fail(int error);
     /// Nothing more will come from the server.
     [[nodiscard]] bool over() const {
         return peer_gone || ((write_shut || server_closed || broken) && outbound.empty());
@@ -65,8 +68,9 @@ public:
     int fd = -1;  // while the server has it
     bool peer_finished = false;
     bool peer_gone = false;   // the peer has closed or reset it
-    bool broken = false;      // a reset went one way or the other
-    bool reset_told = false;  // the server has been told of it once (ECONNRESET); after that it is EPIPE
+    bool broken = false;      // a reset went one way or the other, or the network failed
+    int error = ECONNRESET;   // what the server is told of that first
+    bool reset_told = false;  // the server has been told of it once (`error`); after that it is EPIPE
     bool write_shut = false;
     bool read_shut = false;
     bool server_closed = false;

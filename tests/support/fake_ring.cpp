@@ -124,6 +124,11 @@ void FakeRing::run_cancel(Token target) {
         if (operation->token != target) continue;
         // It may have been about to complete: then it does that first, and perhaps needs no cancelling any more.
         if (dice_.chance(faults.idle)) fire(*operation);
+        if (!operation->over && dice_.chance(faults.cancel_race)) {
+            const std::uint64_t full_until = std::exchange(full_until_, dice_.chance(500) ? looks_ + 1 : full_until_);
+            fire(*operation);  // perhaps as the last thing that it does
+            full_until_ = full_until;
+        }
         if (!operation->over)
             post(*operation,
                  {.token = target,
@@ -134,7 +139,12 @@ void FakeRing::run_cancel(Token target) {
 }
 
 int FakeRing::broken_errno(FakeConnection& connection) {
-    return std::exchange(connection.reset_told, true) ? EPIPE : ECONNRESET;
+    return std::exchange(connection.reset_told, true) ? EPIPE : connection.error;
+}
+
+int FakeRing::network_error() {
+    constexpr int kErrors[] = {ECONNRESET, ETIMEDOUT, EHOSTUNREACH};
+    return kErrors[dice_.below(3)];
 }
 
 /// Two sends of one stream at a time could interleave; so could two of one batch.
@@ -162,6 +172,10 @@ void FakeRing::run_send(Operation& operation) {
     if (connection == nullptr) return except(-EBADF);
     if (connection->broken) return except(-broken_errno(*connection));
     if (connection->write_shut) return except(-EPIPE);
+    if (dice_.chance(faults.send_error)) {
+        connection->fail(network_error());
+        return except(-broken_errno(*connection));
+    }
     if (dice_.chance(faults.shortage)) return except(dice_.chance(500) ? -ENOMEM : -ENOBUFS);
     if (dice_.chance(faults.again)) return except(-EAGAIN);
     std::size_t n = std::min(operation.bytes, connection->room());
@@ -192,8 +206,8 @@ void FakeRing::fire_accept(Operation& operation) {
             return;
         }
         if (dice_.chance(faults.accept_error)) {
-            constexpr int kErrors[] = {EMFILE, ENFILE, ECONNABORTED, ENOMEM};
-            post(operation, {.token = operation.token, .result = -kErrors[dice_.below(4)]});
+            constexpr int kErrors[] = {EMFILE, ENFILE, ECONNABORTED, ENOMEM, EINTR};
+            post(operation, {.token = operation.token, .result = -kErrors[dice_.below(5)]});
             return;
         }
         const int fd = network_.accept(operation.fd);
@@ -206,6 +220,13 @@ void FakeRing::fire_recv(Operation& operation) {
     for (unsigned pieces = 0; !operation.over && !connection.inbound.empty() && pieces < 8; ++pieces) {
         if (free_.empty() || dice_.chance(faults.no_buffers)) {
             post(operation, {.token = operation.token, .result = -ENOBUFS});
+        } else if (dice_.chance(faults.recv_error)) {
+            if (dice_.chance(250)) {
+                post(operation, {.token = operation.token, .result = -ENOMEM});
+            } else {
+                connection.fail(network_error());
+                connection.inbound.clear();
+            }
         } else {
             receive_piece(operation, connection);
         }
@@ -228,8 +249,7 @@ void FakeRing::receive_piece(Operation& operation, FakeConnection& connection) {
     std::memcpy(buffer.bytes.get(), connection.inbound.data(), n);
     buffer.lent = true;
     connection.inbound.erase(0, n);
-    // A multishot request ends when the completion queue is full, or as it likes.
-    const bool more = done_.size() < sizes_.cq_entries && !dice_.chance(faults.recv_ends);
+    const bool more = !dice_.chance(faults.recv_ends);
     post(operation, {.token = operation.token,
                      .result = static_cast<std::int32_t>(n),
                      .buffer = id,
@@ -246,6 +266,10 @@ void FakeRing::fire_send(Operation& operation) {
     };
     if (connection.broken) return end(broken_errno(connection));
     if (connection.write_shut) return end(EPIPE);
+    if (dice_.chance(faults.send_error)) {
+        connection.fail(network_error());
+        return end(broken_errno(connection));
+    }
     if (dice_.chance(faults.shortage)) return end(dice_.chance(500) ? ENOMEM : ENOBUFS);
     std::size_t n = std::min(operation.bytes - operation.taken, connection.room());
     if (n != 0 && dice_.chance(faults.short_send)) n = dice_.between(1, n);
@@ -264,6 +288,7 @@ void FakeRing::progress() {
     const AsideWork aside;
     ++looks_;
     release_late();
+    if (dice_.chance(faults.overflow)) full_until_ = looks_ + dice_.between(1, 8);
     const std::size_t first = operations_.empty() ? 0 : dice_.below(operations_.size());
     for (std::size_t i = 0; i < operations_.size(); ++i) {
         Operation& operation = *operations_[(first + i) % operations_.size()];
@@ -282,12 +307,17 @@ void FakeRing::wait(base::Duration /*at_most*/) {
 // ---- completions
 
 void FakeRing::post(Operation& operation, Completion completion) {
+    // A multishot request ends when the completion queue is full: the kernel keeps this one aside, and no more.
+    if (is_full()) completion.more = false;
+    if (looks_ < full_until_) ++figures_.overflows;
     operation.over = !completion.more;
     Done done{completion, operation.fd, operation.id, 0};
     // Late, or behind a late one of the same operation.
     const auto earlier = std::ranges::find(late_.rbegin(), late_.rend(), operation.id, &Done::operation);
     if (earlier != late_.rend()) done.due = earlier->due;
-    if (dice_.chance(faults.delay)) done.due = std::max(done.due, looks_) + dice_.between(1, 12);
+    if (dice_.chance(faults.delay))
+        done.due =
+            std::max(done.due, looks_) + (dice_.chance(faults.late) ? dice_.between(50, 300) : dice_.between(1, 12));
     if (done.due > looks_ || earlier != late_.rend()) {
         late_.push_back(done);
     } else {

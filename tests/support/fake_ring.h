@@ -53,9 +53,14 @@ struct FakeFaults {
     unsigned short_send = 0;    // takes less than there is room for
     unsigned again = 0;         // EAGAIN though there is room
     unsigned shortage = 0;      // ENOMEM or ENOBUFS of a send
-    unsigned accept_error = 0;  // EMFILE, ENFILE, ECONNABORTED, ENOMEM
+    unsigned accept_error = 0;  // EMFILE, ENFILE, ECONNABORTED, ENOMEM, EINTR
     unsigned accept_ends = 0;   // an accept stops being armed behind a connection
     unsigned delay = 0;         // a completion is seen some looks later
+    unsigned late = 0;          // of those, some hundred looks later
+    unsigned recv_error = 0;    // of receives that have something: ENOMEM, or the network fails
+    unsigned send_error = 0;    // of sends: the network fails
+    unsigned overflow = 0;  // of looks: for some there is no room in the completion queue, and no request stays armed
+    unsigned cancel_race = 0;  // what is to be cancelled completes first, in part or for good
 };
 
 class FakeRing final : public io::Ring {
@@ -100,6 +105,14 @@ public:
     /// Nothing is armed, submitted, completed or lent.
     [[nodiscard]] bool at_rest() const;
     [[nodiscard]] std::size_t armed() const { return operations_.size(); }
+    /// f(token, fd) for each operation whose end its owner has not taken.
+    template <class F>
+    void for_each_under_way(F&& f) const {
+        for (const auto& operation : operations_) f(operation->token, operation->fd);
+        for (const auto* list : {&done_, &late_})
+            for (const Done& done : *list)
+                if (done.fd >= 0) f(done.completion.token, done.fd);
+    }
     /// Changes with everything that completes.
     [[nodiscard]] std::uint64_t trace() const { return trace_; }
 
@@ -138,7 +151,9 @@ private:
     void fire_recv(Operation& operation);
     void fire_send(Operation& operation);
     void receive_piece(Operation& operation, FakeConnection& connection);
-    int broken_errno(FakeConnection& connection);
+    static int broken_errno(FakeConnection& connection);
+    int network_error();
+    [[nodiscard]] bool is_full() const { return looks_ < full_until_ || done_.size() >= sizes_.cq_entries; }
     void post(Operation& operation, io::Completion completion);
     void release_late();
     void complete(const Done& done);
@@ -158,6 +173,7 @@ private:
     io::RingFigures figures_;
     std::uint64_t next_id_ = 1;
     std::uint64_t looks_ = 0;
+    std::uint64_t full_until_ = 0;  // look
     std::uint64_t trace_ = 0;
     bool woken_ = false;
 };

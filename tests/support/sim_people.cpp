@@ -19,6 +19,8 @@ std::string upgrade_request(std::string_view target) {
 
 std::string_view name_of(Priority priority) { return to_string(priority); }
 
+constexpr std::string_view kPing = "are you there";
+
 bool is_presence(std::string_view channel) { return channel.starts_with("presence-"); }
 bool is_cache(std::string_view channel) {
     return channel.starts_with("cache-") || channel.starts_with("private-cache-") ||
@@ -77,6 +79,7 @@ void SimClient::write(std::size_t most) {
 void SimClient::read(std::size_t most) {
     if (gone_) return;
     const std::string bytes = connection_->read(most);
+    scene_.note(bytes);
     if (upgraded_) {
         frames_.feed(bytes);
     } else {
@@ -128,12 +131,18 @@ void SimClient::understand(const ServerFrame& frame) {
             ++pings_;
             if (!close_sent_ && answers_pings) out_ += client_frame(opcode::kPong, frame.payload);
             break;
-        case opcode::kPong: ++pongs_; break;
+        case opcode::kPong:
+            sim_check(frame.payload == kPing || rude, "answers a ping with what was in it");
+            ++pongs_;
+            break;
         case opcode::kClose:
+            sim_check(close_code_ == -1, "sends one close frame");
             close_code_ = frame.payload.size() < 2 ? 0
                                                    : static_cast<unsigned char>(frame.payload[0]) * 256 +
                                                          static_cast<unsigned char>(frame.payload[1]);
             if (!leaving_ && !rude) sim_check(!scene_.calm, "closes no client that behaves");
+            sim_check(close_code_ == own_code_ || close_code_ > 1000 || rude,
+                      "answers a close with its code, and says why it closes");
             if (!close_sent_) close_with_frame(1000);
             break;
         case opcode::kText:
@@ -362,12 +371,13 @@ void SimClient::shout(const std::string& text) {
     say(text);
 }
 
-void SimClient::ping() { out_ += client_frame(opcode::kPing, "are you there"); }
+void SimClient::ping() { out_ += client_frame(opcode::kPing, kPing); }
 
 void SimClient::pusher_ping() { say(R"({"event":"pusher:ping","data":{}})"); }
 
 void SimClient::close_with_frame(unsigned code) {
     out_ += client_frame(opcode::kClose, code == 0 ? std::string() : close_payload(code));
+    own_code_ = static_cast<int>(code);
     close_sent_ = leaving_ = true;
 }
 
@@ -515,6 +525,7 @@ void SimPublisher::write(std::size_t most) {
 void SimPublisher::read(std::size_t most) {
     if (gone_) return;
     const std::string bytes = connection_->read(most);
+    scene_.note(bytes);
     if (upgraded_) {
         frames_.feed(bytes);
     } else {
@@ -532,7 +543,10 @@ void SimPublisher::answered(const HttpAnswer& answer) {
     const bool outdated =
         !scene_.calm && ((answer.status == 401 && answer.body.starts_with("auth_timestamp")) || answer.status == 408);
     if (mode_ == Mode::stream) {
-        sim_check(answer.status == 101 || outdated || (answer.status == 503 && !scene_.calm), "upgrades publishers");
+        const bool follows = turned_away_ && answer.status == 400;
+        sim_check(answer.status == 101 || outdated || follows || (answer.status == 503 && !scene_.calm),
+                  "upgrades publishers: " + std::to_string(answer.status) + " " + answer.body);
+        turned_away_ = answer.status != 101;
         upgraded_ = answer.status == 101;
         if (upgraded_) frames_.feed(http_.take_rest());
         return;

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -29,7 +30,9 @@ struct SimScene {
     std::size_t deliveries = 0;  // messages that receivers got
     std::size_t told = 0;        // messages that receivers were told they miss
     std::int64_t unix_seconds = 0;
-    bool calm = false;  // nothing goes wrong: errors and closes by the server are failures
+    bool calm = false;        // nothing goes wrong: errors and closes by the server are failures
+    std::uint64_t trace = 0;  // of every byte that came
+    void note(std::string_view bytes) { trace = trace * 0x100000001B3ULL + std::hash<std::string_view>{}(bytes); }
 };
 
 inline constexpr std::string_view kSimAppId = "app";
@@ -146,6 +149,7 @@ private:
     bool gone_ = false;
     bool close_sent_ = false;
     int close_code_ = -1;  // the server's; -1 = no close frame came
+    int own_code_ = -1;    // that it sent itself
     int status_ = 0;
     std::size_t errors_ = 0;
     std::string user_;
@@ -240,7 +244,8 @@ private:
     HttpReader http_;
     FrameReader frames_;
     bool upgraded_ = false;
-    std::uint64_t said_ = 0;  // messages of the stream
+    bool turned_away_ = false;  // the upgrade was refused: what followed it is not HTTP
+    std::uint64_t said_ = 0;    // messages of the stream
     std::uint64_t acknowledged_ = 0;
     std::deque<Request> waiting_;  // without an answer; of a stream those that are not everywhere in order
     std::vector<int> statuses_;

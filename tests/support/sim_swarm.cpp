@@ -3,11 +3,13 @@
 //
 // The swarm's part of the world: the circumstances that a seed draws, and the steps.
 #include <algorithm>
+#include <cerrno>
 
 #include "sim_world.h"
 
 namespace spillway::test {
 
+using std::chrono::hours;
 using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -19,45 +21,68 @@ T pick(Seeded& dice, const T (&choices)[N]) {
     return choices[dice.below(N)];
 }
 
-/// Off in a third of all seeds, else rare, now and then, or often.
-unsigned rate(Seeded& dice) {
-    constexpr unsigned kRates[] = {0, 0, 5, 30, 150, 400};
-    return pick(dice, kRates);
-}
+constexpr int kNetworkErrors[] = {ETIMEDOUT, ECONNRESET, EHOSTUNREACH};
 
-FakeFaults draw_faults(Seeded& dice) {
+/// How much goes wrong. `calm`: nothing, and nothing may be lost. `liveness`: a little, until it stops; then all comes to rest and
+/// everybody is served. `safety`: anything, and the end may come in the midst of it.
+enum class Mode : std::uint8_t { calm, liveness, safety };
+
+/// How often something goes wrong, per mille: never in a third of all seeds, else rarely, now and then, or often.
+class Rates {
+public:
+    Rates(Seeded& dice, Mode mode) : dice_(dice), few_(mode == Mode::liveness) {}
+    [[nodiscard]] unsigned draw() const {
+        constexpr unsigned kAny[] = {0, 0, 5, 30, 150, 400};
+        constexpr unsigned kFew[] = {0, 0, 2, 5, 12, 30};
+        return pick(dice_, few_ ? kFew : kAny);
+    }
+
+private:
+    Seeded& dice_;
+    bool few_;
+};
+
+FakeFaults draw_faults(const Rates& rates) {
     FakeFaults faults;
-    faults.idle = rate(dice);
-    faults.short_read = rate(dice);
-    faults.recv_ends = rate(dice);
-    faults.no_buffers = rate(dice);
-    faults.short_send = rate(dice);
-    faults.again = rate(dice);
-    faults.shortage = rate(dice) / 4;
-    faults.accept_error = rate(dice);
-    faults.accept_ends = rate(dice);
-    faults.delay = rate(dice);
+    faults.idle = rates.draw();
+    faults.short_read = rates.draw();
+    faults.recv_ends = rates.draw();
+    faults.no_buffers = rates.draw();
+    faults.short_send = rates.draw();
+    faults.again = rates.draw();
+    faults.shortage = rates.draw() / 4;
+    faults.accept_error = rates.draw();
+    faults.accept_ends = rates.draw();
+    faults.delay = rates.draw();
+    faults.late = rates.draw() / 4;
+    faults.recv_error = rates.draw() / 20;
+    faults.send_error = rates.draw() / 20;
+    faults.overflow = rates.draw() / 4;
+    faults.cancel_race = rates.draw() * 2;
     return faults;
 }
 
-void draw_trouble(Seeded& dice, SimOptions& o) {
+void draw_trouble(Seeded& dice, const Rates& rates, SimOptions& o) {
     constexpr std::size_t kQueues[] = {2, 5, 16, 64, 1024};
     constexpr std::size_t kQueueBytes[] = {600, 4096, 65'536, 1'048'576};
     constexpr std::size_t kWindows[] = {40, 300, 2000, 64 * 1024};
     constexpr std::size_t kSendBuffers[] = {16, 500, 8192, 256 * 1024};
-    o.faults = draw_faults(dice);
+    o.faults = draw_faults(rates);
     o.config.queue_messages = pick(dice, kQueues);
     o.config.queue_bytes = pick(dice, kQueueBytes);
     o.config.overflow = static_cast<OverflowPolicy>(dice.below(4));
     o.config.socket_send_buffer = pick(dice, kSendBuffers);
     o.config.max_message = dice.chance(300) ? 300 : 32 * kKiB;
     o.window = pick(dice, kWindows);
-    o.churn = rate(dice) / 5;
-    o.slow = rate(dice) * 2;
-    o.rude = rate(dice);
-    o.hasty = rate(dice);
-    o.stalls = rate(dice) / 10;
-    o.leaps = rate(dice) / 20;
+    o.churn = rates.draw() / 5;
+    o.slow = rates.draw() * 2;
+    o.rude = rates.draw();
+    o.hasty = rates.draw();
+    o.stalls = rates.draw() / 10;
+    o.pauses = rates.draw() / 10;
+    o.cuts = rates.draw() / 5;
+    o.leaps = rates.draw() / 20;
+    o.hours = dice.chance(300);
     if (dice.chance(300)) {
         o.members_max = dice.between(1, 4);
         o.hasty = 0;  // or a refusal could not be told from one of an earlier join
@@ -102,7 +127,10 @@ SimOptions draw_circumstances(std::uint64_t seed) {
     o.padding_max = pick(dice, kPaddings);
     o.pipeline = dice.chance(500) ? dice.between(1, 4) : dice.between(20, 150);
     o.burst = dice.chance(400) ? 1 : dice.between(2, 30);
-    o.calm = dice.chance(250);
+    const Mode mode = dice.chance(250) ? Mode::calm : dice.chance(450) ? Mode::liveness : Mode::safety;
+    const Rates rates(dice, mode);
+    o.calm = mode == Mode::calm;
+    o.mode = mode == Mode::calm ? "calm" : mode == Mode::liveness ? "liveness" : "safety";
     o.config.queue_messages = 100'000;
     o.config.queue_bytes = std::uint64_t{1} << 30;
     if (o.calm) {
@@ -110,12 +138,16 @@ SimOptions draw_circumstances(std::uint64_t seed) {
         o.config.handshake_timeout = o.config.ping_interval = o.config.pong_timeout = kNever;
         o.config.read_timeout = o.config.write_timeout = o.config.http_idle_timeout = kNever;
     } else {
-        draw_trouble(dice, o);
+        draw_trouble(dice, rates, o);
     }
     using End = SimOptions::End;
     constexpr End kEnds[] = {End::in_order, End::in_order, End::drained, End::abrupt, End::forced};
     o.ending = pick(dice, kEnds);
-    o.reloads = rate(dice) / 10;
+    // The end in the midst of it comes at any step, and often while the first are still arriving.
+    if (mode == Mode::liveness && (o.ending == End::abrupt || o.ending == End::forced)) o.ending = End::in_order;
+    if (o.ending == End::abrupt || o.ending == End::forced)
+        o.steps = dice.chance(400) ? dice.between(1, 500) : dice.between(500, o.steps);
+    o.reloads = Rates(dice, Mode::safety).draw() / 10;
     return o;
 }
 
@@ -137,6 +169,7 @@ void SimWorld::play() {
     end();
     note(scene.deliveries);
     note(scene.gaps);
+    note(scene.trace);
 }
 
 void SimWorld::step() {
@@ -144,9 +177,10 @@ void SimWorld::step() {
     scene.unix_seconds = clock.unix_seconds();
     const std::size_t what = dice_.below(100);
     note(what);
+    if (steps_ == options_.strike_at) strike();
     if (what < 40) {
         const std::size_t i = dice_.below(cores());
-        if (nodes_[i]->stalled_until <= steps_) turn(i);
+        if (!is_standing_still(*nodes_[i])) turn(i);
     } else if (what < 72) {
         for (std::size_t n = dice_.between(1, options_.burst); n > 0; --n)
             step_client(*clients_[dice_.below(clients_.size())]);
@@ -166,23 +200,52 @@ void SimWorld::step_time() {
     constexpr base::Duration kSteps[] = {microseconds(10), microseconds(300), milliseconds(1), milliseconds(7)};
     clock.advance(pick(dice_, kSteps));
     if (options_.calm) return;
+    // Seconds of a pause pass in pieces, between which the others turn.
+    if (std::ranges::any_of(nodes_, [this](const auto& node) { return node->paused_until > clock.peek(); }))
+        clock.advance(milliseconds{dice_.between(1, 300)});
     if (dice_.chance(options_.leaps)) {
         constexpr base::Duration kLeaps[] = {milliseconds(60), milliseconds(600), milliseconds(2100),
                                              seconds(11),      seconds(31),       seconds(80)};
         clock.advance(pick(dice_, kLeaps));
     }
-    if (dice_.chance(options_.leaps)) clock.wall_step = static_cast<std::int64_t>(dice_.below(600)) - 300;
+    if (dice_.chance(options_.leaps)) {
+        clock.wall_step = static_cast<std::int64_t>(dice_.below(600)) - 300;
+        if (options_.hours && dice_.chance(200)) clock.advance(hours(1));
+    }
 }
 
 void SimWorld::step_fate() {
     replace_departed();
     if (dice_.chance(options_.stalls * 4))
         nodes_[dice_.below(cores())]->stalled_until = steps_ + dice_.between(10, 200);
+    if (dice_.chance(options_.pauses))
+        nodes_[dice_.below(cores())]->paused_until = clock.peek() + milliseconds{dice_.between(500, 8000)};
+    if (dice_.chance(options_.cuts)) anybody().fail(pick(dice_, kNetworkErrors));
     if (dice_.chance(options_.reloads)) reload_something();
     if (!dice_.chance(options_.churn)) return;
     SimClient& client = *clients_[dice_.below(clients_.size())];
     if (!client.gone()) client.reset();
     if (dice_.chance(200)) publishers_[dice_.below(publishers_.size())]->reset();
+}
+
+FakeConnection& SimWorld::anybody() {
+    const std::size_t i = dice_.below(clients_.size() + publishers_.size());
+    return i < clients_.size() ? clients_[i]->connection() : publishers_[i - clients_.size()]->connection();
+}
+
+void SimWorld::strike() {
+    for (auto& client : clients_) {
+        if (client->gone() || client->leaving()) continue;
+        switch (options_.strike) {
+            case SimOptions::Way::close_frame:
+                client->upgraded() ? client->close_with_frame(1000) : client->finish();
+                break;
+            case SimOptions::Way::fin: client->finish(); break;
+            case SimOptions::Way::rst: client->reset(); break;
+            case SimOptions::Way::network: client->connection().fail(ETIMEDOUT); break;
+        }
+        return;
+    }
 }
 
 void SimWorld::reload_something() {
@@ -224,6 +287,12 @@ void SimWorld::spawn_client() {
     if (dice_.chance(200)) client.fragment(dice_.between(1, 40));
 }
 
+std::uint64_t SimWorld::completions() const {
+    std::uint64_t total = 0;
+    for (const auto& node : nodes_) total += node->ring->figures().cqes;
+    return total;
+}
+
 std::string SimWorld::summary() {
     std::string text;
     const auto tell = [&text](std::string_view name, std::uint64_t figure) {
@@ -231,7 +300,7 @@ std::string SimWorld::summary() {
     };
     tell("cores", cores());
     tell("mesh", options_.mesh_capacity);
-    tell("calm", options_.calm ? 1 : 0);
+    text.append(" mode=").append(options_.mode);
     tell("accepted", network.accepted());
     tell("publications", scene.model.size());
     tell("sequenced", sum([](const server::Stats& s) { return s.published.value(); }));
@@ -242,6 +311,7 @@ std::string SimWorld::summary() {
     tell("excluded", sum([](const server::Stats& s) { return s.excluded.value(); }));
     tell("pauses", sum([](const server::Stats& s) { return s.pauses.value(); }));
     tell("turns", sum([](const server::Stats& s) { return s.turns.value(); }));
+    tell("completions", completions());
     for (std::size_t i = 0; i < kDropReasons; ++i)
         tell(to_string(static_cast<DropReason>(i)), dropped(static_cast<DropReason>(i)));
     for (std::size_t i = 0; i < kCloseReasons; ++i) {
@@ -308,7 +378,7 @@ void SimWorld::step_publisher(SimPublisher& publisher) {
                 } else {
                     publisher.ask_channels(dice_.chance(500) ? "" : "room-");
                 }
-            } else if (dice_.chance(150)) {
+            } else if (!options_.hours && dice_.chance(150)) {
                 const SimPublisher& other = *publishers_[dice_.below(publishers_.size())];
                 if (other.has_keyed() && dice_.chance(600)) {
                     publisher.repeat(other);

@@ -47,6 +47,7 @@ SimWorld::SimWorld(const SimOptions& options)
       control_(mesh_, mesh_.control()) {
     clock.per_reading = options.per_reading;
     scene.calm = options.calm;
+    ops_.set_resident([] { return std::uint64_t{100 * kMiB}; });  // the kernel's figure would be another each time
     for (std::size_t i = 0; i < options.cores; ++i) {
         auto node = std::make_unique<Node>();
         node->ring = std::make_unique<FakeRing>(network, options.ring, dice_.next());
@@ -279,6 +280,7 @@ void SimWorld::settle_until_quiet(const SimClient* sleeper) {
     for (int round = 0;; ++round) {
         for (std::size_t i = 0; i < cores(); ++i) {
             nodes_[i]->stalled_until = 0;
+            nodes_[i]->paused_until = {};
             for (int turns = 0; turns < 4; ++turns) turn(i);
             check();
         }
@@ -390,10 +392,35 @@ void SimWorld::check_bounds() {
                       "bounds the bytes that wait for a client");
         });
     }
-    for (auto& node : nodes_)
+    for (auto& node : nodes_) {
+        constexpr std::size_t kHeldInputMax = 64 * kKiB;
+        // What the ring has in its buffers when the receive is to end, and what it still receives until it has ended.
+        const std::size_t lent = (options_.ring.buffers + 64) * options_.ring.buffer_bytes + kKiB;
+        sim_check(node->core->life.held_bytes() <= node->core->clients.size() * (kHeldInputMax + lent),
+                  "bounds the input that waits: " + std::to_string(node->core->life.held_bytes()) + " of " +
+                      std::to_string(node->core->clients.size()) + " connections");
         sim_check(node->core->port.outbox_size() <=
                       64 + 2 * cores() * (mesh_.capacity() * cores() + 2 * subscriptions + 2 * options_.clients),
                   "keeps outboxes small");
+    }
+}
+
+/// Every operation, to the moment its owner takes its end, is one of a client that is there, on its own descriptor; and no
+/// two clients have the same.
+void SimWorld::check_operations() {
+    std::set<int> descriptors;
+    for (auto& node : nodes_) {
+        server::Core& c = *node->core;
+        node->ring->for_each_under_way([&](io::Token token, int fd) {
+            if (token.op == io::Op::accept) return;
+            const Client* client = c.clients.find(token.slot, token.generation);
+            sim_check(client != nullptr && client->fd == fd, "has no operation under way of a slot that is free");
+        });
+        c.clients.for_each([&](std::uint32_t, Client& client) {
+            sim_check(network.connection(client.fd) != nullptr && descriptors.insert(client.fd).second,
+                      "has a descriptor of its own for each client");
+        });
+    }
 }
 
 void SimWorld::check_sleepers() {
@@ -427,6 +454,7 @@ void SimWorld::check() {
     check_books();
     check_occupancy();
     check_bounds();
+    check_operations();
     check_sleepers();
     observe_leaves();
 }
@@ -580,6 +608,7 @@ void SimWorld::send_everybody_off() {
         for (auto& client : clients_) client->rude = true;  // it is sent away, which is no fault
         scene.calm = false;
     }
+    for (auto& node : nodes_) node->paused_until = {};
     signal(options_.ending == SimOptions::End::forced ? server::Signal::What::force : server::Signal::What::drain);
 }
 
@@ -604,8 +633,12 @@ void SimWorld::end() {
     }
     for (auto& client : clients_) client->connection().close();
     for (auto& publisher : publishers_) publisher->connection().close();
+    const auto anything_late = [this] {
+        return std::ranges::any_of(nodes_, [](const auto& node) { return node->ring->has_late(); });
+    };
     for (auto& node : nodes_) node->ring->faults = {};
-    for (int i = 0; i < 50; ++i) {  // blocks on their way home
+    // Blocks on their way home, and whoever was accepted in the last moment.
+    for (int still = 0; still < 50; still = anything_late() ? 0 : still + 1) {
         for (std::size_t c = 0; c < cores(); ++c) turn(c);
         clock.advance(milliseconds{10});
     }

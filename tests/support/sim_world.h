@@ -45,7 +45,8 @@ struct SimOptions {
     FakeRingSizes ring;
     FakeFaults faults;
     base::Duration per_reading{0};
-    Config config;  // without apps
+    Config config;                       // without apps
+    std::string_view mode = "directed";  // in words, for the summary
     // For the swarm.
     std::size_t steps = 6000;
     std::size_t pipeline = 3;  // requests a publisher has under way at most
@@ -60,12 +61,18 @@ struct SimOptions {
     unsigned slow = 0;                   // per mille of clients that read in small pieces or stop
     unsigned rude = 0;                   // per mille of clients that misbehave
     unsigned hasty = 0;                  // per mille of subscriptions that are left before they are confirmed
-    unsigned stalls = 0;                 // per mille of steps at which a core stops for a while
+    unsigned stalls = 0;                 // per mille of steps at which a core stops for some steps
+    unsigned pauses = 0;                 // per mille of fates by which a core stops for seconds
+    unsigned cuts = 0;                   // per mille of fates by which the network cuts somebody off
     unsigned leaps = 0;                  // per mille of steps at which time leaps
+    bool hours = false;                  // some of them by an hour, in which keys are forgotten: nobody uses any
     unsigned reloads = 0;                // per mille of steps at which settings are handed out anew
     std::size_t members_max = 100;       // of a presence channel
     bool calm = false;                   // nothing goes wrong, nothing may be lost
     std::size_t clients_max = 1U << 12;  // slots per core
+    std::size_t strike_at = 0;           // the step at which somebody goes, whatever he is doing; 0 = nobody
+    enum class Way : std::uint8_t { close_frame, fin, rst, network };
+    Way strike = Way::rst;
     enum class End : std::uint8_t { in_order, drained, abrupt, forced };
     End ending = End::in_order;  // people go; they are sent away; the same in the midst of it all; and at once
 };
@@ -147,6 +154,8 @@ public:
     /// What happened, in figures.
     [[nodiscard]] std::string summary();
     [[nodiscard]] std::uint64_t steps() const { return steps_; }
+    /// Of all rings.
+    [[nodiscard]] std::uint64_t completions() const;
 
     FakeClock clock;
     FakeNetwork network;
@@ -177,6 +186,7 @@ private:
         bool asleep = false;
         base::Instant wakes{};
         std::uint64_t stalled_until = 0;  // step
+        base::Instant paused_until{};
     };
 
     void hear_cores();
@@ -187,6 +197,11 @@ private:
     void step_publisher(SimPublisher& publisher);
     void step_time();
     void step_fate();
+    void strike();
+    [[nodiscard]] FakeConnection& anybody();
+    [[nodiscard]] bool is_standing_still(const Node& node) const {
+        return node.stalled_until > steps_ || node.paused_until > clock.peek();
+    }
     void reload_something();
     void replace_departed();
     void spawn_client();
@@ -201,6 +216,7 @@ private:
     void settle_until_quiet(const SimClient* sleeper);
     void check_sleepers();
     void check_bounds();
+    void check_operations();
     void check_books();
     void check_notices();
     void check_occupancy();

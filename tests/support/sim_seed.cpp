@@ -1,0 +1,88 @@
+// SPDX-FileCopyrightText: 2026 The Spillway authors
+// SPDX-License-Identifier: Apache-2.0
+#include "sim_seed.h"
+
+#include <unistd.h>
+
+#include <charconv>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+
+#include "sim_world.h"
+
+extern "C" void __sanitizer_set_death_callback(void (*callback)()) __attribute__((weak));
+
+namespace spillway::test {
+namespace {
+
+/// In real time. A seed takes a fraction of a second, with sanitizers some seconds.
+constexpr unsigned kSecondsMax = 40;
+
+std::uint64_t seed_now = 0;
+const SimWorld* world_now = nullptr;
+
+std::string place(std::string_view what) {
+    const std::string seed = std::to_string(seed_now);
+    std::string line = "simulation: seed " + seed + ", step ";
+    line += std::to_string(world_now != nullptr ? world_now->steps() : 0);
+    line.append(": ").append(what);
+    return line + "; `tools/check sim --seed " + seed + "` plays it again";
+}
+
+void tell_place(std::string_view what) {
+    const std::string line = place(what) + "\n";
+    static_cast<void>(!::write(STDERR_FILENO, line.data(), line.size()));
+}
+
+void tell_place_of_death() { tell_place("the process ended"); }
+
+void tell_place_of_signal(int signal) {
+    tell_place(signal == SIGALRM ? "no end in forty seconds" : "the process ended");
+    static_cast<void>(std::signal(signal, SIG_DFL));
+    static_cast<void>(std::raise(signal));
+}
+
+void watch_for_the_worst() {
+    static_cast<void>(std::signal(SIGABRT, tell_place_of_signal));
+    static_cast<void>(std::signal(SIGALRM, tell_place_of_signal));
+    if (__sanitizer_set_death_callback != nullptr) {
+        __sanitizer_set_death_callback(tell_place_of_death);
+    } else {
+        static_cast<void>(std::signal(SIGSEGV, tell_place_of_signal));
+    }
+    ::alarm(kSecondsMax);
+}
+
+}  // namespace
+
+SeedOutcome play_seed(std::uint64_t seed) {
+    seed_now = seed;
+    watch_for_the_worst();
+    SeedOutcome outcome;
+    SimWorld world(draw_circumstances(seed));
+    world_now = &world;
+    try {
+        world.play();
+    } catch (const SimFailure& failure) {
+        outcome.failure = place(std::string("the server ") + failure.what() + ", but not here");
+    }
+    outcome.trace = world.trace();
+    outcome.steps = world.steps();
+    outcome.completions = world.completions();
+    outcome.deliveries = world.scene.deliveries;
+    outcome.summary = world.summary();
+    if (!outcome.failure.empty()) world.abandon();
+    world_now = nullptr;
+    ::alarm(0);
+    return outcome;
+}
+
+std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
+    const char* text = std::getenv(name);
+    std::uint64_t value = otherwise;
+    if (text != nullptr) std::from_chars(text, text + std::strlen(text), value);
+    return value;
+}
+
+}  // namespace spillway::test
