@@ -13,17 +13,9 @@ namespace {
 /// 2 MiB at most; more channels than this are rarely in the midst of a pass.
 constexpr std::size_t kBuffersKept = 16;
 
-/// How many messages, at least one, have no more than `bytes_max` together in their larger forms.
-std::size_t count_within(const std::vector<Held*>& messages, std::size_t bytes_max) {
-    std::size_t bytes = 0;
-    std::size_t count = 0;
-    for (const Held* held : messages) {
-        bytes += std::ranges::max(held->message->frame_bytes);
-        if (count != 0 && bytes > bytes_max) break;
-        ++count;
-    }
-    return count;
-}
+/// Who gets on while others ride makes everything be joined anew and a boundary more: at most eight times a lap, and never for
+/// less than a batch of sends.
+constexpr std::uint32_t kBoardingsPerLap = 8;
 
 void check_order(std::span<Held* const> messages, std::uint64_t last) {
     for (const Held* held : messages) {
@@ -76,19 +68,65 @@ std::uint32_t LocalChannels::add(LocalChannel& channel, std::uint32_t slot, std:
     return static_cast<std::uint32_t>(channel.subscribers.size() - 1);
 }
 
-void LocalChannels::begin_pass(LocalChannel& channel, std::size_t bytes_max) {
-    SPILLWAY_ASSERT(!channel.pass.active() && !channel.gathered.empty());
-    const bool for_nobody = channel.orphaned != 0;
-    const std::size_t count = for_nobody ? channel.orphaned : count_within(channel.gathered, bytes_max);
-    channel.orphaned = 0;
+std::uint64_t LocalChannels::had_until(const PassState& pass, std::uint32_t index) {
+    const auto wrapped = std::span(pass.starts).first(pass.wrapped);
+    const auto had = std::ranges::upper_bound(wrapped, index) - wrapped.begin();
+    return had == 0 ? 0 : pass.messages[static_cast<std::size_t>(had - 1)]->message->seq + 1;
+}
+
+void LocalChannels::take_gathered(LocalChannel& channel, std::size_t count) {
     const auto first = channel.gathered.begin();
-    channel.pass.messages.assign(first, first + static_cast<std::ptrdiff_t>(count));
     channel.gathered.erase(first, first + static_cast<std::ptrdiff_t>(count));
-    for (const Held* held : channel.pass.messages) channel.gathered_bytes -= held->message->bytes;
-    channel.pass.cursor = 0;
-    channel.pass.excludes = std::ranges::any_of(
-        channel.pass.messages, [](const Held* h) { return h->message->exclude != 0 || h->message->pusher_only; });
-    channel.pass.end = for_nobody ? 0 : static_cast<std::uint32_t>(channel.subscribers.size());
+}
+
+void LocalChannels::board_gathered(LocalChannel& channel, std::size_t bytes_max) {
+    PassState& pass = channel.pass;
+    std::size_t count = 0;
+    for (Held* held : channel.gathered) {
+        if (pass.active() && pass.bytes + size_of(held) > bytes_max) break;
+        pass.messages.push_back(held);
+        pass.starts.push_back(pass.cursor);
+        pass.bytes += size_of(held);
+        channel.gathered_bytes -= held->message->bytes;
+        ++count;
+    }
+    if (count == 0) return;
+    take_gathered(channel, count);
+    pass.until_boarding = std::max(static_cast<std::uint32_t>(channel.subscribers.size()) / kBoardingsPerLap,
+                                   static_cast<std::uint32_t>(kSendBatch));
+    changed(pass);
+}
+
+std::size_t LocalChannels::getting_off(LocalChannel& channel) {
+    PassState& pass = channel.pass;
+    if (pass.over) return pass.messages.size();
+    if (pass.cursor == channel.subscribers.size()) {
+        // Whoever got on at an index that is no more has been everywhere, too.
+        const std::size_t off = pass.wrapped;
+        pass.wrapped = static_cast<std::uint32_t>(pass.messages.size());
+        pass.cursor = 0;
+        const auto rest = std::span(pass.starts).subspan(off);
+        return off + static_cast<std::size_t>(std::ranges::upper_bound(rest, 0U) - rest.begin());
+    }
+    const auto wrapped = std::span(pass.starts).first(pass.wrapped);
+    return static_cast<std::size_t>(std::ranges::upper_bound(wrapped, pass.cursor) - wrapped.begin());
+}
+
+void LocalChannels::take_off(LocalChannel& channel, std::size_t count) {
+    PassState& pass = channel.pass;
+    if (count == 0) return;
+    const auto n = static_cast<std::ptrdiff_t>(count);
+    pass.messages.erase(pass.messages.begin(), pass.messages.begin() + n);
+    pass.starts.erase(pass.starts.begin(), pass.starts.begin() + n);
+    pass.wrapped -= std::min(pass.wrapped, static_cast<std::uint32_t>(count));
+    pass.over = false;
+    changed(pass);
+}
+
+void LocalChannels::changed(PassState& pass) {
+    pass.excludes = std::ranges::any_of(
+        pass.messages, [](const Held* h) { return h->message->exclude != 0 || h->message->pusher_only; });
+    for (auto& bytes : pass.joined) keep_buffer(bytes);
 }
 
 std::span<const std::byte> LocalChannels::pass_bytes(LocalChannel& channel, WireForm form) {
@@ -126,6 +164,7 @@ bool LocalChannels::close_if_unused(LocalChannel& channel) {
     std::vector<Subscriber>().swap(channel.subscribers);
     std::vector<Held*>().swap(channel.gathered);
     std::vector<Held*>().swap(channel.pass.messages);
+    std::vector<std::uint32_t>().swap(channel.pass.starts);
     free_.push_back(channel.slot);
     return true;
 }
@@ -144,15 +183,23 @@ void LocalChannels::check_invariants() const {
         SPILLWAY_ASSERT(bytes == channel->gathered_bytes);
         if (live == 0) SPILLWAY_ASSERT(channel->orphaned == channel->gathered.size());
         check_order(std::span(channel->gathered).subspan(channel->orphaned), 0);
-        const PassState& pass = channel->pass;
-        if (!pass.active() || pass.end == 0) continue;  // a pass of what is orphaned may hold two lives
-        SPILLWAY_ASSERT(pass.cursor <= pass.end);
-        check_order(pass.messages, 0);
-        const auto served = std::span(channel->subscribers).first(pass.end);
-        if (std::ranges::all_of(served, &Subscriber::is_gone) || channel->gathered.size() == channel->orphaned)
-            continue;
-        SPILLWAY_ASSERT(channel->gathered[channel->orphaned]->message->seq > pass.messages.back()->message->seq);
+        check_pass(*channel);
     }
+}
+
+void LocalChannels::check_pass(const LocalChannel& channel) {
+    const PassState& pass = channel.pass;
+    SPILLWAY_ASSERT(pass.messages.size() == pass.starts.size());
+    SPILLWAY_ASSERT(pass.wrapped <= pass.messages.size());
+    SPILLWAY_ASSERT(pass.active() || (pass.cursor == 0 && pass.bytes == 0 && !pass.over));
+    if (!pass.active() || pass.over) return;  // what is for nobody may be of two lives
+    SPILLWAY_ASSERT(pass.cursor <= channel.subscribers.size());
+    check_order(pass.messages, 0);
+    SPILLWAY_ASSERT(std::ranges::is_sorted(std::span(pass.starts).first(pass.wrapped)));
+    SPILLWAY_ASSERT(std::ranges::is_sorted(std::span(pass.starts).subspan(pass.wrapped)));
+    for (std::size_t i = pass.wrapped; i < pass.starts.size(); ++i) SPILLWAY_ASSERT(pass.starts[i] <= pass.cursor);
+    if (channel.gathered.size() != channel.orphaned)
+        SPILLWAY_ASSERT(channel.gathered[channel.orphaned]->message->seq > pass.messages.back()->message->seq);
 }
 
 }  // namespace spillway::pubsub

@@ -4,13 +4,21 @@
 // One core's channels: by name, and for each a dense list of the core's own subscribers that stays correct while a
 // fan-out pass walks it.
 //
+// A pass goes round the list for as long as there are messages. A message joins it wherever it is, rides along for one lap and
+// gets off where it got on; whoever the pass reaches is sent everything that rides at that moment. So a message waits for
+// nothing, its last subscriber gets it one lap later, and every subscriber gets one send per lap however many messages
+// come.
+//
 // Invariants
 // - A subscriber entry is {slot, back, first_seq}: `back` is its place in the client's own list, so that leaving is O(1)
 //   from either side. What was gathered before the join's answer (seq < first_seq) is not for it.
-// - A pass fixes its end when it starts. During a pass joins append behind the end, leaves leave a tombstone, and nothing
-//   moves; compaction runs when the pass ends. Outside a pass a leave moves the last entry into the gap.
-// - When the last subscriber leaves, what was gathered is for nobody: it may end the channel at its home as well, whose next
-//   life counts from 1 again, so sequence numbers could not keep it from a subscriber who comes before it is let go.
+// - During a pass joins append at the end and leaves leave a tombstone. A tombstone that the pass comes to is filled with the last
+//   entry, whose first_seq is raised over what it has had in this lap already; when the pass ends all are. Outside a
+//   pass a leave moves the last entry into the gap.
+// - What rides changes only while no send of the pass is under way (Fanout sees to it).
+// - When the last subscriber leaves, what was gathered and what rides is for nobody: it may end the channel at its home as
+//   well, whose next life counts from 1 again, so sequence numbers could not keep it from a subscriber who comes before it is
+//   let go.
 // - A channel lives while it has subscribers, joins under way, or work. Its id names this life only: what still arrives
 //   for an earlier life is recognised as stale.
 //
@@ -46,14 +54,20 @@ struct Subscriber {
 };
 static_assert(sizeof(Subscriber) == 16);
 
-/// What a fan-out pass is sending and how far it has come. `messages` empty: no pass.
+/// What a fan-out pass is sending and how far it has come. `messages` empty: no pass, and the cursor is at 0.
 struct PassState {
-    std::vector<Held*> messages;
+    std::vector<Held*> messages;        // that ride now, in order of seq
+    std::vector<std::uint32_t> starts;  // of each: the index at which it got on
+    std::uint32_t wrapped = 0;          // the first so many got on in the lap before this one: they ascend by start
     std::uint32_t cursor = 0;
-    std::uint32_t end = 0;
-    bool excludes = false;  // some message is not for everybody
+    std::uint32_t until_boarding = 0;  // entries to be passed before others may get on
+    std::uint32_t batch = 0;           // the batch of sends that holds some of it
+    std::size_t bytes = 0;             // of the messages, in the larger form of each
+    bool excludes = false;             // some message is not for everybody
+    bool over = false;                 // for nobody any more
+    bool turning = false;              // at its boundary; what rides changes as soon as its sends are settled
     /// All messages one behind the other, per wire form; made when the first subscriber of that form is met, and only if
-    /// there are several messages. Lives for one pass.
+    /// there are several messages. Lives until what rides changes.
     std::array<std::vector<std::byte>, kWireForms> joined;
     [[nodiscard]] bool active() const { return !messages.empty(); }
 };
@@ -72,9 +86,9 @@ struct LocalChannel {
     enum class Queued : std::uint8_t { no, normal, urgent };
     Queued queued = Queued::no;  // a fan-out job for it is in that queue, or under way
     std::vector<Subscriber> subscribers;
-    std::vector<Held*> gathered;       // for the next pass, in order of seq
+    std::vector<Held*> gathered;       // to ride next, in order of seq
     std::uint64_t gathered_bytes = 0;  // of their blocks
-    bool behind = false;               // more is gathered than some passes will take
+    bool behind = false;               // more is gathered than some laps will take
     std::uint32_t orphaned = 0;        // the first so many of `gathered` are for nobody any more
     PassState pass;
 };
@@ -97,7 +111,7 @@ public:
         return {channel.slot, channel.generation};
     }
 
-    /// Adds a message for the next pass. Takes the hold over.
+    /// Adds a message that is to ride as soon as it may. Takes the hold over.
     static void gather(LocalChannel& channel, Held* held) {
         channel.gathered_bytes += held->message->bytes;
         channel.gathered.push_back(held);
@@ -110,7 +124,10 @@ public:
     template <class Moved>
     void remove(LocalChannel& channel, std::uint32_t index, Moved&& moved) {
         auto& list = channel.subscribers;
-        if (--channel.live == 0) channel.orphaned = static_cast<std::uint32_t>(channel.gathered.size());
+        if (--channel.live == 0) {
+            channel.orphaned = static_cast<std::uint32_t>(channel.gathered.size());
+            channel.pass.over = channel.pass.active();
+        }
         if (channel.pass.active()) {
             list[index].slot = Subscriber::kGone;
             return;
@@ -122,13 +139,17 @@ public:
         list.pop_back();
     }
 
-    /// Calls f(Held*) for each message still owed to entry `index`: gathered, or in the pass and not yet reached.
+    /// Calls f(Held*) for each message still owed to entry `index`: gathered, or in the pass and not yet there.
     template <class F>
     static void for_each_owed(const LocalChannel& channel, std::uint32_t index, F&& f) {
         const Subscriber& entry = channel.subscribers[index];
-        if (channel.pass.active() && index >= channel.pass.cursor && index < channel.pass.end) {
-            for (Held* held : channel.pass.messages)
-                if (held->message->seq >= entry.first_seq) f(held);
+        const PassState& pass = channel.pass;
+        for (std::size_t i = 0; i < pass.messages.size() && !pass.over; ++i) {
+            const bool ahead = index >= pass.cursor;
+            const bool before_start = index < pass.starts[i];
+            if ((i < pass.wrapped ? ahead && before_start : ahead || before_start) &&
+                pass.messages[i]->message->seq >= entry.first_seq)
+                f(pass.messages[i]);
         }
         for (std::size_t i = channel.orphaned; i < channel.gathered.size(); ++i) {
             Held* held = channel.gathered[i];
@@ -139,26 +160,53 @@ public:
     /// The bytes of the pass in one wire form: the one message's frame, or all of them joined.
     [[nodiscard]] std::span<const std::byte> pass_bytes(LocalChannel& channel, WireForm form);
 
-    /// Starts a pass over everything gathered that fits into `bytes_max` (at least one message). What is orphaned gets a
-    /// pass of its own that ends where it starts.
-    void begin_pass(LocalChannel& channel, std::size_t bytes_max);
-    /// Ends it: closes the gaps. The pass's messages are handed back through `done(Held*)`.
-    template <class Done, class Moved>
-    void end_pass(LocalChannel& channel, Done&& done, Moved&& moved) {
-        for (Held* held : channel.pass.messages) done(held);
-        channel.pass.messages.clear();
-        for (auto& bytes : channel.pass.joined) keep_buffer(bytes);
-        auto& list = channel.subscribers;
-        if (list.size() == channel.live) return;
-        for (std::uint32_t i = 0; i < list.size();) {
-            if (!list[i].is_gone()) {
-                ++i;
-                continue;
-            }
-            list[i] = list.back();
-            list.pop_back();
-            if (i < list.size() && !list[i].is_gone()) moved(list[i].slot, list[i].back, i);
+    /// More may get on, as far as the list goes: not at every step, for what is joined is joined anew each time.
+    [[nodiscard]] static bool boards(const LocalChannel& channel) {
+        return !channel.gathered.empty() && (!channel.pass.active() || channel.pass.until_boarding == 0);
+    }
+    /// What was gathered gets on, as far as all that rides fits into `bytes_max`, at least one message. What is orphaned is handed
+    /// back through `done(Held*)`.
+    template <class Done>
+    void board(LocalChannel& channel, std::size_t bytes_max, Done&& done) {
+        for (std::uint32_t i = 0; i < channel.orphaned; ++i) {
+            channel.gathered_bytes -= channel.gathered[i]->message->bytes;
+            done(channel.gathered[i]);
         }
+        take_gathered(channel, channel.orphaned);
+        channel.orphaned = 0;
+        if (!channel.pass.over) board_gathered(channel, bytes_max);
+    }
+
+    /// The subscriber whom the pass reaches next, or null at its boundary: where the first message gets off, and at the end of
+    /// the list. Valid until the list changes.
+    template <class Moved>
+    [[nodiscard]] const Subscriber* next(LocalChannel& channel, Moved&& moved) {
+        PassState& pass = channel.pass;
+        while (pass.cursor < boundary(channel)) {
+            if (!channel.subscribers[pass.cursor].is_gone()) {
+                if (pass.until_boarding != 0) --pass.until_boarding;
+                return &channel.subscribers[pass.cursor++];
+            }
+            close_gap(channel, moved);
+        }
+        return nullptr;
+    }
+
+    /// At the boundary: messages that have been everywhere get off, through `done(Held*)`. With the last one the pass ends, and the
+    /// gaps are closed.
+    template <class Done, class Moved>
+    void turn(LocalChannel& channel, Done&& done, Moved&& moved) {
+        PassState& pass = channel.pass;
+        const std::size_t off = getting_off(channel);
+        for (std::size_t i = 0; i < off; ++i) {
+            pass.bytes -= size_of(pass.messages[i]);
+            done(pass.messages[i]);
+        }
+        take_off(channel, off);
+        if (pass.active()) return;
+        for (pass.cursor = 0; channel.subscribers.size() != channel.live; ++pass.cursor)
+            if (channel.subscribers[pass.cursor].is_gone()) close_gap(channel, moved);
+        pass.cursor = 0;
     }
 
     /// How much a pass over so many subscribers joins: the more of them, the less, so that it does not take ever longer.
@@ -180,6 +228,36 @@ public:
     void check_invariants() const;
 
 private:
+    static void check_pass(const LocalChannel& channel);
+    [[nodiscard]] static std::size_t size_of(const Held* held) { return std::ranges::max(held->message->frame_bytes); }
+    [[nodiscard]] static std::uint32_t boundary(const LocalChannel& channel) {
+        const PassState& pass = channel.pass;
+        if (pass.over || !pass.active()) return pass.cursor;
+        const auto end = static_cast<std::uint32_t>(channel.subscribers.size());
+        return pass.wrapped == 0 ? end : std::min(pass.starts.front(), end);
+    }
+
+    /// Fills the tombstone at the cursor with the last entry, if one is behind it.
+    template <class Moved>
+    static void close_gap(LocalChannel& channel, Moved&& moved) {
+        auto& list = channel.subscribers;
+        const std::uint32_t at = channel.pass.cursor;
+        while (list.size() > at && list.back().is_gone()) list.pop_back();
+        if (list.size() <= at) return;
+        const auto from = static_cast<std::uint32_t>(list.size() - 1);
+        list[at] = list[from];
+        list[at].first_seq = std::max(list[at].first_seq, had_until(channel.pass, from));
+        list.pop_back();
+        moved(list[at].slot, list[at].back, at);
+    }
+
+    /// Entry `index`, which the cursor has not reached, has had those messages of the pass whose seq is below.
+    [[nodiscard]] static std::uint64_t had_until(const PassState& pass, std::uint32_t index);
+    static void take_gathered(LocalChannel& channel, std::size_t count);
+    void board_gathered(LocalChannel& channel, std::size_t bytes_max);
+    [[nodiscard]] static std::size_t getting_off(LocalChannel& channel);
+    void take_off(LocalChannel& channel, std::size_t count);
+    void changed(PassState& pass);
     void keep_buffer(std::vector<std::byte>& buffer);
 
     std::size_t cores_;

@@ -21,6 +21,13 @@ bool is_not_for(const pubsub::Message& message, const Client& client) {
     return message.excludes(client.id, client.nonce) || !message.is_for(wire_form(client.kind));
 }
 
+/// For a subscriber whose entry changes its place.
+auto moved(Core& core) {
+    return [&core](std::uint32_t slot, std::uint32_t back, std::uint32_t index) {
+        core.clients[slot].subscriptions[back].index = index;
+    };
+}
+
 }  // namespace
 
 void Fanout::gather(const Broadcast& broadcast) {
@@ -66,7 +73,7 @@ Fanout::Channel* Fanout::next_job() {
         // A job that became urgent meanwhile is in both queues; it counts in the urgent one.
         if (channel->queued != (urgent ? Channel::Queued::urgent : Channel::Queued::normal)) continue;
         // Left over from such a change, and the channel is queued anew: its pass is being settled already.
-        if (channel->pass.active() && channel->pass.cursor == channel->pass.end) continue;
+        if (channel->pass.turning) continue;
         return channel;
     }
     return nullptr;
@@ -79,21 +86,16 @@ void Fanout::run() {
     const base::Duration cpu_before = watched ? core_.clock.thread_cpu() : base::Duration{};
     const base::Instant begin = core_.clock.now();
     const base::Instant end = begin + kSlice;
-    while (Channel* channel = next_job()) {
-        if (!channel->pass.active()) {
-            core_.channels.begin_pass(*channel, pubsub::LocalChannels::join_bytes(channel->live));
-            look_behind(*channel);
+    do {
+        Channel* channel = next_job();
+        if (channel == nullptr) {
+            settle_batch();  // passes that turn may be jobs again
+            continue;
         }
+        board(*channel);
         walk(*channel);
-        if (channel->pass.cursor == channel->pass.end) {
-            ending_.push_back(channel);
-        } else {
-            const bool urgent = channel->queued == Channel::Queued::urgent;
-            (urgent ? urgent_ : normal_).push_back(pubsub::LocalChannels::id_of(*channel));
-        }
         if (core_.sender.batch_full()) settle_batch();
-        if (core_.clock.now() >= end) break;
-    }
+    } while ((busy() || !turning_.empty()) && core_.clock.now() < end);
     settle_batch();
     const base::Duration took = core_.clock.now() - begin;
     core_.stats.slice.record(took);
@@ -103,12 +105,29 @@ void Fanout::run() {
     core_.stats.slice_lost_ns.add(static_cast<std::uint64_t>((took - cpu).count()));
 }
 
+/// What rides is sent from one buffer, which must stay as it is while a send of it is in the batch.
+void Fanout::board(Channel& channel) {
+    if (!pubsub::LocalChannels::boards(channel)) return;
+    if (channel.pass.active() && channel.pass.batch == core_.sender.batch()) return;
+    const base::Instant now = core_.clock.now();
+    core_.channels.board(channel, pubsub::LocalChannels::join_bytes(channel.live),
+                         [this, now](pubsub::Held* held) { let_go(held, now); });
+    look_behind(channel);
+}
+
 void Fanout::walk(Channel& channel) {
-    pubsub::PassState& pass = channel.pass;
-    for (std::size_t looks = 0; looks < kLooks && pass.cursor < pass.end && !core_.sender.batch_full();) {
-        const pubsub::Subscriber subscriber = channel.subscribers[pass.cursor++];
-        looks += subscriber.is_gone() || serve(channel, subscriber) ? 1 : pass.messages.size();
+    for (std::size_t looks = 0; looks < kLooks && !core_.sender.batch_full();) {
+        const pubsub::Subscriber* next = core_.channels.next(channel, moved(core_));
+        if (next == nullptr) {
+            channel.pass.turning = true;
+            turning_.push_back(&channel);
+            return;
+        }
+        const pubsub::Subscriber subscriber = *next;
+        looks += serve(channel, subscriber) ? 1 : channel.pass.messages.size();
     }
+    const bool urgent = channel.queued == Channel::Queued::urgent;
+    (urgent ? urgent_ : normal_).push_back(pubsub::LocalChannels::id_of(channel));
 }
 
 bool Fanout::serve(Channel& channel, const pubsub::Subscriber& subscriber) {
@@ -119,6 +138,7 @@ bool Fanout::serve(Channel& channel, const pubsub::Subscriber& subscriber) {
     // With other channels hot in this turn, what they have for the same client goes out as one send at its end.
     const bool shared = busy() && client.subscriptions.size() > 1;
     if (whole && !shared && !client.gaps && core_.sender.ready(client)) {
+        channel.pass.batch = core_.sender.batch();
         core_.sender.add_direct(client, channel, core_.channels.pass_bytes(channel, wire_form(client.kind)));
         return true;
     }
@@ -149,30 +169,27 @@ void Fanout::offer_each(Channel& channel, const pubsub::Subscriber& subscriber, 
 
 void Fanout::settle_batch() {
     core_.sender.finish();
-    for (Channel* channel : ending_) finish_pass(*channel);
-    ending_.clear();
+    for (Channel* channel : turning_) turn(*channel);
+    turning_.clear();
 }
 
-void Fanout::finish_pass(Channel& channel) {
-    const base::Instant done = core_.clock.now();
-    core_.channels.end_pass(
-        channel,
-        [&](pubsub::Held* held) {
-            core_.stats.broadcast.record(done - held->message->sequenced_at);
-            gathered_bytes_ -= held->message->bytes;
-            core_.holds.release(held);
-        },
-        [&](std::uint32_t slot, std::uint32_t back, std::uint32_t index) {
-            core_.clients[slot].subscriptions[back].index = index;
-        });
+void Fanout::turn(Channel& channel) {
+    const base::Instant now = core_.clock.now();
+    channel.pass.turning = false;
+    core_.channels.turn(channel, [this, now](pubsub::Held* held) { let_go(held, now); }, moved(core_));
     channel.queued = Channel::Queued::no;
-    if (!channel.gathered.empty()) {
-        queue(channel, std::ranges::any_of(channel.gathered, [](const pubsub::Held* held) {
-                  return held->message->priority == Priority::urgent;
-              }));
-    } else {
+    if (!channel.pass.active() && channel.gathered.empty()) {
         core_.channels.close_if_unused(channel);
+        return;
     }
+    const auto urgent = [](const pubsub::Held* held) { return held->message->priority == Priority::urgent; };
+    queue(channel, std::ranges::any_of(channel.pass.messages, urgent) || std::ranges::any_of(channel.gathered, urgent));
+}
+
+void Fanout::let_go(pubsub::Held* held, base::Instant now) {
+    core_.stats.broadcast.record(now - held->message->sequenced_at);
+    gathered_bytes_ -= held->message->bytes;
+    core_.holds.release(held);
 }
 
 }  // namespace spillway::server

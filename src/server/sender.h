@@ -41,6 +41,8 @@ public:
     [[nodiscard]] bool ready(const Client& client) const {
         return client.state == ClientState::open && client.out == nullptr && client.batch != batch_;
     }
+    /// The batch of sends that is being gathered; never 0.
+    [[nodiscard]] std::uint32_t batch() const { return batch_; }
     [[nodiscard]] bool batch_full() const { return count_ == batch_size_ || batch_bytes_ >= kSendBatchBytes; }
 
     /// Adds a pass's bytes for a ready client. The bytes stay until finish().

@@ -81,7 +81,7 @@ struct alignas(64) Client {
     std::uint32_t rest[47] = {};
 };
 
-/// One broadcast without its sends: gather, begin, look at every subscriber and its client, end. Per subscriber.
+/// One broadcast without its sends: gather, board, look at every subscriber and its client, turn. Per subscriber.
 void walk_pass(benchmark::State& state) {
     const auto count = static_cast<std::uint32_t>(state.range(0));
     const auto gone_percent = static_cast<std::uint32_t>(state.range(1));
@@ -93,24 +93,22 @@ void walk_pass(benchmark::State& state) {
     std::vector<Client> clients(count);
     std::uint64_t seq = 0;
     std::uint64_t served = 0;
+    const auto nobody = [](std::uint32_t, std::uint32_t, std::uint32_t) {};
     for (auto _ : state) {
         auto* message = pool.make<Message>(128);
         message->seq = ++seq;
         message->frame_bytes[0] = 128;
         LocalChannels::gather(channel, holds.take(message));
-        channels.begin_pass(channel, kJoinBytesMax);
+        channels.board(channel, kJoinBytesMax, [&](Held* held) { holds.release(held); });
         for (std::uint32_t i = 0; i < count * gone_percent / 100; ++i)
-            channels.remove(channel, i * 100 / gone_percent, [](std::uint32_t, std::uint32_t, std::uint32_t) {});
+            channels.remove(channel, i * 100 / gone_percent, nobody);
         PassState& pass = channel.pass;
-        while (pass.cursor < pass.end) {
-            const Subscriber subscriber = channel.subscribers[pass.cursor++];
-            if (subscriber.is_gone() || subscriber.first_seq > pass.messages.front()->message->seq || pass.excludes)
-                continue;
-            clients[subscriber.slot].batch = static_cast<std::uint32_t>(seq);
+        while (const Subscriber* subscriber = channels.next(channel, nobody)) {
+            if (subscriber->first_seq > pass.messages.front()->message->seq || pass.excludes) continue;
+            clients[subscriber->slot].batch = static_cast<std::uint32_t>(seq);
             served += channels.pass_bytes(channel, WireForm::pusher).size();
         }
-        channels.end_pass(
-            channel, [&](Held* held) { holds.release(held); }, [](std::uint32_t, std::uint32_t, std::uint32_t) {});
+        channels.turn(channel, [&](Held* held) { holds.release(held); }, nobody);
         while (channel.live < count) channels.add(channel, channel.live, 0, 1);
     }
     benchmark::DoNotOptimize(served);

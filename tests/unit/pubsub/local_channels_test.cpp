@@ -52,17 +52,38 @@ public:
     void gathers(std::uint64_t seq, std::size_t bytes = 10) {
         LocalChannels::gather(channel, messages.make({.seq = seq, .bytes = bytes}));
     }
-    void begins(std::size_t bytes_max = kNoLimit) { channels.begin_pass(channel, bytes_max); }
-    void ends() {
-        channels.end_pass(channel, [this](Held* held) { messages.release(held); }, note());
+    auto release() {
+        return [this](Held* held) { messages.release(held); };
     }
-    /// A whole pass: the slots that it serves, in order.
-    std::vector<std::uint32_t> walks() {
+    void boards(std::size_t bytes_max = kNoLimit) { channels.board(channel, bytes_max, release()); }
+    void turns() { channels.turn(channel, release(), note()); }
+    /// To the next boundary, or so far: the slots that it serves, in order.
+    std::vector<std::uint32_t> walks(std::size_t most = kNoLimit) {
         std::vector<std::uint32_t> served;
-        for (; channel.pass.cursor < channel.pass.end; ++channel.pass.cursor)
-            if (const Subscriber& s = channel.subscribers[channel.pass.cursor]; !s.is_gone()) served.push_back(s.slot);
+        while (served.size() < most) {
+            const Subscriber* next = channels.next(channel, note());
+            if (next == nullptr) break;
+            served.push_back(next->slot);
+        }
         return served;
     }
+    /// Until nothing rides.
+    std::vector<std::uint32_t> walks_on() {
+        std::vector<std::uint32_t> served;
+        while (channel.pass.active()) {
+            const auto some = walks();
+            served.insert(served.end(), some.begin(), some.end());
+            turns();
+        }
+        return served;
+    }
+    std::vector<std::uint64_t> riding() const {
+        std::vector<std::uint64_t> seqs;
+        for (const Held* held : channel.pass.messages) seqs.push_back(held->message->seq);
+        return seqs;
+    }
+    /// Others may get on at the next step.
+    void stops() { channel.pass.until_boarding = 0; }
     std::vector<std::uint64_t> owed(std::uint32_t index) const {
         std::vector<std::uint64_t> seqs;
         LocalChannels::for_each_owed(channel, index, [&](const Held* held) { seqs.push_back(held->message->seq); });
@@ -151,10 +172,10 @@ TEST_CASE("a channel stays open while it has subscribers, joins under way, a job
     SECTION("a pass") {
         f.joins(1);
         f.gathers(1);
-        f.begins();
+        f.boards();
         f.leaves(0);
         CHECK_FALSE(f.channels.close_if_unused(f.channel));
-        f.ends();
+        f.turns();
     }
     CHECK(f.channels.close_if_unused(f.channel));
     CHECK(f.messages.nothing_left());
@@ -164,9 +185,9 @@ TEST_CASE("a reopened slot remembers nothing of its earlier life", "[pubsub][loc
     Fixture f;
     for (std::uint32_t i = 0; i < 100; ++i) f.joins(i);
     f.gathers(1);
-    f.begins();
+    f.boards();
     for (std::uint32_t i = 0; i < 100; ++i) f.leaves(i);
-    f.ends();
+    f.turns();
     REQUIRE(f.channels.close_if_unused(f.channel));
     const auto opened = f.channels.open(channel_key(3, "another"));
     const LocalChannel& channel = *f.channels.get(opened.id);
@@ -263,68 +284,156 @@ TEST_CASE("R5 a pass over nobody ends where it starts", "[pubsub][local_channels
     f.joins(1);
     f.gathers(1);
     f.leaves(0);
-    f.begins();
+    f.boards();
+    CHECK_FALSE(f.channel.pass.active());
     CHECK(f.walks().empty());
-    f.ends();
+    f.turns();
     CHECK(f.messages.nothing_left());
 }
 
-TEST_CASE("C4 a pass serves who was there when it began, except who left", "[pubsub][local_channels]") {
+TEST_CASE("C1 what comes during a pass rides at once, for one lap, and everybody gets one send a lap",
+          "[pubsub][local_channels]") {
     Fixture f;
     for (std::uint32_t slot = 0; slot < 5; ++slot) f.joins(slot);
     f.gathers(1);
-    f.begins();
+    f.boards();
+    CHECK(f.walks(2) == Slots{0, 1});
+    f.gathers(2);
+    f.gathers(3);
+    f.stops();
+    f.boards();
+    CHECK(f.riding() == Seqs{1, 2, 3});
+    CHECK(f.walks() == Slots{2, 3, 4});
+    f.turns();
+    CHECK(f.riding() == Seqs{2, 3});
+    CHECK(f.walks(1) == Slots{0});
+    f.gathers(4);
+    f.stops();
+    f.boards();
+    CHECK(f.walks() == Slots{1});
+    f.turns();
+    CHECK(f.riding() == Seqs{4});
+    CHECK(f.walks() == Slots{2, 3, 4});
+    f.turns();
+    CHECK(f.walks() == Slots{0});
+    f.turns();
+    CHECK_FALSE(f.channel.pass.active());
+    CHECK(f.messages.nothing_left());
+}
+
+TEST_CASE("C1 nobody gets on at every step: what is joined is joined a few times a lap only",
+          "[pubsub][local_channels]") {
+    Fixture f;
+    for (std::uint32_t slot = 0; slot < 8000; ++slot) f.joins(slot);
+    f.gathers(1);
+    CHECK(LocalChannels::boards(f.channel));
+    f.boards();
+    f.gathers(2);
+    CHECK_FALSE(LocalChannels::boards(f.channel));
+    CHECK(f.walks(999).size() == 999);
+    CHECK_FALSE(LocalChannels::boards(f.channel));
+    CHECK(f.walks(1).size() == 1);
+    CHECK(LocalChannels::boards(f.channel));
+    f.boards();
+    CHECK(f.riding() == Seqs{1, 2});
+    CHECK(f.walks_on().size() == 8000);
+    f.gathers(3);
+    CHECK(LocalChannels::boards(f.channel));  // nothing rides
+    f.boards();
+    CHECK(f.walks_on().size() == 8000);
+    CHECK(f.messages.nothing_left());
+}
+
+TEST_CASE("C4 during a pass joins append, leaves leave a tombstone, and the pass closes the gaps it comes to",
+          "[pubsub][local_channels]") {
+    Fixture f;
+    for (std::uint32_t slot = 0; slot < 5; ++slot) f.joins(slot);
+    f.gathers(1);
+    f.boards();
+    CHECK(f.walks(1) == Slots{0});
     f.joins(5, 2);
     f.leaves(3);
     f.leaves(0);
     CHECK(f.moves.empty());
     CHECK(f.slots() == Slots{kGone, 1, 2, kGone, 4, 5});
     CHECK(f.channel.live == 4);
-    CHECK(f.walks() == Slots{1, 2, 4});
+    CHECK(f.walks() == Slots{1, 2, 5, 4});  // 5 knows by its first_seq that this is not for it
+    CHECK(f.moves == std::vector<Move>{{5, 1005, 3}});
     f.channels.check_invariants();
-    f.ends();
-    CHECK(f.moves == std::vector<Move>{{5, 1005, 0}, {4, 1004, 3}});
-    CHECK(f.slots() == Slots{5, 1, 2, 4});
+    f.turns();
+    CHECK(f.moves == std::vector<Move>{{5, 1005, 3}, {4, 1004, 0}});
+    CHECK(f.slots() == Slots{4, 1, 2, 5});
     f.gathers(2);
-    f.begins();
-    CHECK(f.walks() == Slots{5, 1, 2, 4});
-    f.ends();
+    f.boards();
+    CHECK(f.walks_on() == Slots{4, 1, 2, 5});
+    CHECK(f.messages.nothing_left());
+}
+
+TEST_CASE("C4 who is moved into a gap gets nothing of this lap twice", "[pubsub][local_channels]") {
+    Fixture f;
+    for (std::uint32_t slot = 0; slot < 6; ++slot) f.joins(slot);
+    f.gathers(1);
+    f.boards();
+    f.walks(4);
+    f.gathers(2);  // gets on at 4: 4 and 5 have it before the lap ends
+    f.stops();
+    f.boards();
+    f.walks();
+    f.turns();
+    f.walks(1);
+    f.gathers(3);  // gets on at 1: nobody of those ahead has it
+    f.stops();
+    f.boards();
+    f.leaves(2);
+    CHECK(f.owed(5) == Seqs{3});
+    CHECK(f.walks(2) == Slots{1, 5});
+    CHECK(f.moves == std::vector<Move>{{5, 1005, 2}});
+    CHECK(f.channel.subscribers[2].first_seq == 3);
+    CHECK(f.owed(2).empty());
+    f.channels.check_invariants();
+    f.walks_on();
     CHECK(f.messages.nothing_left());
 }
 
 TEST_CASE("C4 compaction moves survivors into gaps at the end, in the middle and in runs", "[pubsub][local_channels]") {
-    // Every set of leavers out of eight.
+    // Every set of leavers out of eight, who leave when the pass has come so far.
     for (unsigned leavers = 0; leavers < 256; ++leavers) {
-        Fixture f;
-        std::map<std::uint32_t, std::uint32_t> place_of;
-        for (std::uint32_t slot = 0; slot < 8; ++slot) place_of[slot] = f.joins(slot);
-        f.gathers(1);
-        f.begins();
-        for (std::uint32_t slot = 0; slot < 8; ++slot) {
-            if ((leavers >> slot & 1) == 0) continue;
-            f.leaves(place_of.at(slot));
-            place_of.erase(slot);
+        for (std::size_t so_far = 0; so_far <= 8; ++so_far) {
+            Fixture f;
+            std::map<std::uint32_t, std::uint32_t> place_of;
+            for (std::uint32_t slot = 0; slot < 8; ++slot) place_of[slot] = f.joins(slot);
+            f.gathers(1);
+            f.boards();
+            std::size_t served = f.walks(so_far).size();
+            REQUIRE(served == so_far);
+            for (std::uint32_t slot = 0; slot < 8; ++slot) {
+                if ((leavers >> slot & 1) == 0) continue;
+                if (slot >= so_far) ++served;  // never to be
+                f.leaves(place_of.at(slot));
+                place_of.erase(slot);
+            }
+            served += f.walks().size();
+            REQUIRE(served == 8);
+            f.turns();
+            for (const Move& move : f.moves) {
+                REQUIRE(move.back == move.slot + 1000);
+                place_of.at(move.slot) = move.index;
+            }
+            REQUIRE(f.channel.subscribers.size() == place_of.size());
+            for (const auto& [slot, index] : place_of) REQUIRE(f.channel.subscribers[index].slot == slot);
+            f.channels.check_invariants();
         }
-        f.ends();
-        for (const Move& move : f.moves) {
-            REQUIRE(move.back == move.slot + 1000);
-            place_of.at(move.slot) = move.index;
-        }
-        REQUIRE(f.channel.subscribers.size() == place_of.size());
-        for (const auto& [slot, index] : place_of) REQUIRE(f.channel.subscribers[index].slot == slot);
-        f.channels.check_invariants();
     }
 }
 
-TEST_CASE("a pass takes what fits, in order, and at least one message", "[pubsub][local_channels]") {
+TEST_CASE("a pass takes on what fits, in order, and at least one message", "[pubsub][local_channels]") {
     Fixture f;
     f.joins(1);
     for (std::uint64_t seq = 1; seq <= 6; ++seq) f.gathers(seq, 40);
     const auto in_pass = [&](std::size_t bytes_max) {
-        f.begins(bytes_max);
-        Seqs seqs;
-        for (const Held* held : f.channel.pass.messages) seqs.push_back(held->message->seq);
-        f.ends();
+        f.boards(bytes_max);
+        const Seqs seqs = f.riding();
+        f.walks_on();
         return seqs;
     };
     CHECK(in_pass(79) == Seqs{1});
@@ -334,21 +443,38 @@ TEST_CASE("a pass takes what fits, in order, and at least one message", "[pubsub
     CHECK(f.messages.nothing_left());
 }
 
+TEST_CASE("who rides and who gets on must fit together", "[pubsub][local_channels]") {
+    Fixture f;
+    for (std::uint32_t slot = 0; slot < 3; ++slot) f.joins(slot);
+    for (std::uint64_t seq = 1; seq <= 3; ++seq) f.gathers(seq, 40);
+    f.boards(100);
+    CHECK(f.riding() == Seqs{1, 2});
+    f.walks(1);
+    f.stops();
+    f.boards(100);
+    CHECK(f.riding() == Seqs{1, 2});
+    f.stops();
+    f.boards(120);
+    CHECK(f.riding() == Seqs{1, 2, 3});
+    f.walks_on();
+    CHECK(f.messages.nothing_left());
+}
+
 TEST_CASE("a pass is measured by the larger form of each message", "[pubsub][local_channels]") {
     Fixture f;
     f.joins(1);
     LocalChannels::gather(f.channel, f.messages.make({.seq = 1, .bytes = 10, .feed_bytes = 60}));
     LocalChannels::gather(f.channel, f.messages.make({.seq = 2, .bytes = 40, .feed_bytes = 10}));
-    f.begins(99);
+    f.boards(99);
     CHECK(f.channel.pass.messages.size() == 1);
-    f.ends();
-    f.begins(100);
-    f.ends();
+    f.walks_on();
+    f.boards(100);
+    f.walks_on();
     LocalChannels::gather(f.channel, f.messages.make({.seq = 3, .bytes = 10, .feed_bytes = 60}));
     LocalChannels::gather(f.channel, f.messages.make({.seq = 4, .bytes = 40, .feed_bytes = 10}));
-    f.begins(100);
+    f.boards(100);
     CHECK(f.channel.pass.messages.size() == 2);
-    f.ends();
+    f.walks_on();
     CHECK(f.messages.nothing_left());
 }
 
@@ -361,14 +487,14 @@ TEST_CASE("C2 one message is sent from where it lies, several from one joined co
         return f.channel.gathered.back()->message;
     };
     const Message* alone = gather(1);
-    f.begins();
+    f.boards();
     CHECK(f.channels.pass_bytes(f.channel, WireForm::pusher).data() == alone->frame(WireForm::pusher).data());
     CHECK(f.channels.pass_bytes(f.channel, WireForm::feed).data() == alone->frame(WireForm::feed).data());
-    f.ends();
+    f.walks_on();
 
     const Message* first = gather(2);
     const Message* second = gather(3);
-    f.begins();
+    f.boards();
     for (const WireForm form : {WireForm::pusher, WireForm::feed}) {
         const auto joined = f.channels.pass_bytes(f.channel, form);
         std::string expected(base::as_text(first->frame(form)));
@@ -376,7 +502,7 @@ TEST_CASE("C2 one message is sent from where it lies, several from one joined co
         CHECK(base::as_text(joined) == expected);
         CHECK(f.channels.pass_bytes(f.channel, form).data() == joined.data());
     }
-    f.ends();
+    f.walks_on();
     CHECK(f.channel.pass.joined[0].capacity() == 0);
     CHECK(f.channel.pass.joined[1].capacity() == 0);
     CHECK(f.messages.nothing_left());
@@ -386,9 +512,9 @@ TEST_CASE("C4 a pass knows whether one of its messages excludes somebody", "[pub
     Fixture f;
     f.joins(1);
     const auto excludes = [&] {
-        f.begins(25);
+        f.boards(25);
         const bool answer = f.channel.pass.excludes;
-        f.ends();
+        f.walks_on();
         return answer;
     };
     for (std::uint64_t seq = 1; seq <= 6; ++seq)
@@ -411,24 +537,51 @@ TEST_CASE("what a subscriber is owed is what was gathered since it joined and wh
     CHECK(f.owed(1) == Seqs{2, 3});
     CHECK(f.owed(2).empty());
 
-    f.begins();
-    f.joins(3, 4);  // behind the end
+    f.boards();
+    f.joins(3, 4);
     f.gathers(4);
     CHECK(f.owed(0) == Seqs{1, 2, 3, 4});
     CHECK(f.owed(1) == Seqs{2, 3, 4});
     CHECK(f.owed(2) == Seqs{4});
     CHECK(f.owed(3) == Seqs{4});
-    f.channel.pass.cursor = 1;  // the first was served
+    f.walks(1);
     CHECK(f.owed(0) == Seqs{4});
     CHECK(f.owed(1) == Seqs{2, 3, 4});
-    f.channel.pass.cursor = f.channel.pass.end;
-    CHECK(f.owed(1) == Seqs{4});
-    f.ends();
-    CHECK(f.owed(3) == Seqs{4});
-    f.begins();
     f.walks();
-    f.ends();
+    CHECK(f.owed(1) == Seqs{4});
+    f.turns();
+    CHECK(f.owed(3) == Seqs{4});
+    f.boards();
+    f.walks_on();
     CHECK(f.owed(3).empty());
+    CHECK(f.messages.nothing_left());
+}
+
+TEST_CASE("what somebody is owed of a message that got on in the midst goes round the end",
+          "[pubsub][local_channels]") {
+    Fixture f;
+    for (std::uint32_t slot = 0; slot < 4; ++slot) f.joins(slot);
+    f.gathers(1);
+    f.boards();
+    f.walks(2);
+    f.gathers(2);
+    f.stops();
+    f.boards();
+    CHECK(f.owed(0) == Seqs{2});
+    CHECK(f.owed(1) == Seqs{2});
+    CHECK(f.owed(2) == Seqs{1, 2});
+    f.walks(1);
+    CHECK(f.owed(2).empty());
+    f.walks();
+    CHECK(f.owed(3).empty());
+    CHECK(f.owed(0) == Seqs{2});
+    f.turns();
+    CHECK(f.owed(0) == Seqs{2});
+    CHECK(f.owed(3).empty());
+    f.walks(1);
+    CHECK(f.owed(0).empty());
+    CHECK(f.owed(1) == Seqs{2});
+    f.walks_on();
     CHECK(f.messages.nothing_left());
 }
 
@@ -446,16 +599,11 @@ TEST_CASE("what was gathered for subscribers who all left is for nobody, though 
     CHECK(f.owed(0) == Seqs{1});
     f.channels.check_invariants();
 
-    f.begins(15);  // the orphans go whatever their size, and alone
-    CHECK(f.channel.pass.messages.size() == 2);
-    CHECK(f.walks().empty());
+    f.boards(15);  // the orphans go whatever their size
+    CHECK(f.riding() == Seqs{1});
     CHECK(f.owed(0) == Seqs{1});
     f.channels.check_invariants();
-    f.ends();
-    f.begins();
-    CHECK(f.walks() == Slots{8});
-    CHECK(f.channel.pass.messages.front()->message->seq == 1);
-    f.ends();
+    CHECK(f.walks_on() == Slots{8});
     CHECK(f.messages.nothing_left());
 }
 
@@ -463,7 +611,7 @@ TEST_CASE("a life that ends during its pass leaves nothing to the next one", "[p
     Fixture f;
     f.joins(7, 1);
     f.gathers(50);
-    f.begins();
+    f.boards();
     f.gathers(51);
     f.leaves(0);
     f.joins(8, 1);
@@ -471,15 +619,14 @@ TEST_CASE("a life that ends during its pass leaves nothing to the next one", "[p
     CHECK(f.owed(1) == Seqs{1});
     f.channels.check_invariants();
     CHECK(f.walks().empty());
-    f.ends();
+    f.stops();
+    f.boards();  // not onto what is over
+    CHECK(f.riding() == Seqs{50});
+    f.turns();
     CHECK(f.moves == std::vector<Move>{{8, 1008, 0}});
     CHECK(f.owed(0) == Seqs{1});
-    f.begins();
-    CHECK(f.walks().empty());
-    f.ends();
-    f.begins();
-    CHECK(f.walks() == Slots{8});
-    f.ends();
+    f.boards();
+    CHECK(f.walks_on() == Slots{8});
     CHECK(f.messages.nothing_left());
 }
 
@@ -565,25 +712,28 @@ private:
         LocalChannels::gather(channel_, held);
     }
 
-    /// Begins one, walks a piece of it, or ends it.
+    auto release() {
+        return [this](Held* held) {
+            number_of_.erase(held);
+            messages_.release(held);
+        };
+    }
+
+    /// Takes on what was gathered, or not, walks a piece, and turns at the boundary, or later.
     void pass() {
         PassState& pass = channel_.pass;
-        if (!pass.active()) {
-            if (channel_.gathered.empty()) return;
-            channels_.begin_pass(channel_, 1 + random_() % 400);
+        if (random_() % 3 == 0) pass.until_boarding = 0;
+        if (LocalChannels::boards(channel_) && random_() % 4 != 0)
+            channels_.board(channel_, 1 + random_() % 400, release());
+        for (auto n = random_() % 30; n != 0; --n) {
+            const Subscriber* next = channels_.next(channel_, moved());
+            if (next != nullptr) {
+                serve(*next);
+                continue;
+            }
+            if (random_() % 2 != 0) channels_.turn(channel_, release(), moved());
+            return;
         }
-        for (auto n = random_() % 30; n != 0 && pass.cursor < pass.end; --n) {
-            const Subscriber subscriber = channel_.subscribers[pass.cursor++];
-            if (!subscriber.is_gone()) serve(subscriber);
-        }
-        if (pass.cursor != pass.end || random_() % 2 != 0) return;
-        channels_.end_pass(
-            channel_,
-            [&](Held* held) {
-                number_of_.erase(held);
-                messages_.release(held);
-            },
-            moved());
     }
 
     void serve(const Subscriber& subscriber) {
