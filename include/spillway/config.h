@@ -96,6 +96,7 @@ struct HealthThresholds {
 /// Everything `spillway serve` needs to know, after flags, environment and file were merged.
 struct Config {
     std::string profile;        // the set of values in force instead of the defaults; empty = none
+    bool take_over = false;     // the listening sockets of the server that runs at this address; it drains then
     std::string host;           // empty = 127.0.0.1 while no app is configured, else 0.0.0.0
     std::uint16_t port = 6001;  // 0 = any free port, printed
     std::string metrics_host = "127.0.0.1";

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <climits>
@@ -160,21 +161,51 @@ int open_next(Descriptor& fd, Endpoint& endpoint) {
     return fd ? join_port(fd.get(), endpoint) : errno;
 }
 
+int option_of(int fd, int option) {
+    int value = 0;
+    socklen_t bytes = sizeof value;
+    return ::getsockopt(fd, SOL_SOCKET, option, &value, &bytes) == 0 ? value : -1;
+}
+
+/// A backlog that others accept from as well: who looks, sees a connection and finds it taken, must not wait for the next.
+void set_soon(int fd) {
+    constexpr timeval kSoon = {0, 1000};
+    static_cast<void>(::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &kSoon, sizeof kSoon));
+}
+
+/// Where a TCP socket is bound; nothing for any other.
+std::optional<Endpoint> endpoint_of(int socket) {
+    Endpoint endpoint;
+    endpoint.bytes = sizeof endpoint.storage;
+    if (::getsockname(socket, endpoint.address(), &endpoint.bytes) != 0 ||
+        (endpoint.storage.ss_family != AF_INET && endpoint.storage.ss_family != AF_INET6))
+        return std::nullopt;
+    return endpoint;
+}
+
+/// Of several descriptors of one socket, the first (SO_COOKIE, socket(7)).
+void keep_distinct(std::vector<Descriptor>& sockets) {
+    std::vector<std::uint64_t> seen;
+    std::erase_if(sockets, [&seen](const Descriptor& socket) {
+        std::uint64_t cookie = 0;
+        socklen_t bytes = sizeof cookie;
+        if (::getsockopt(socket.get(), SOL_SOCKET, SO_COOKIE, &cookie, &bytes) != 0) return false;
+        if (std::ranges::find(seen, cookie) != seen.end()) return true;
+        seen.push_back(cookie);
+        return false;
+    });
+}
+
 }  // namespace
 
 base::Result<Listeners> share_listener(Descriptor socket, std::size_t count) {
     SPILLWAY_ASSERT(count >= 1);
-    Endpoint endpoint;
-    endpoint.bytes = sizeof endpoint.storage;
-    if (::getsockname(socket.get(), endpoint.address(), &endpoint.bytes) != 0 ||
-        (endpoint.storage.ss_family != AF_INET && endpoint.storage.ss_family != AF_INET6))
-        return base::fail(std::string("a socket that was handed to us is no TCP socket"));
-    // Who looks, sees a connection and finds it taken by another core, must not wait for the next.
-    constexpr timeval kSoon = {0, 1000};
-    static_cast<void>(::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &kSoon, sizeof kSoon));
+    auto endpoint = endpoint_of(socket.get());
+    if (!endpoint) return base::fail("a socket that was handed to us is no TCP socket");
+    set_soon(socket.get());
     Listeners listeners;
-    listeners.port = endpoint.port();
-    listeners.address = endpoint.text();
+    listeners.port = endpoint->port();
+    listeners.address = endpoint->text();
     for (std::size_t i = 1; i < count; ++i) {
         Descriptor copy(::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0));
         if (!copy) return base::fail(std::string("no descriptors left for listeners: ") + std::strerror(errno));
@@ -182,6 +213,37 @@ base::Result<Listeners> share_listener(Descriptor socket, std::size_t count) {
     }
     listeners.sockets.push_back(std::move(socket));
     return listeners;
+}
+
+std::optional<std::string> listener_address(std::string_view host, std::uint16_t port) {
+    auto endpoint = parse_endpoint(host, port);
+    return endpoint ? std::optional(endpoint->text()) : std::nullopt;
+}
+
+base::Result<Listeners> inherit_listeners(std::vector<Descriptor> sockets) {
+    keep_distinct(sockets);
+    Listeners listeners;
+    for (const Descriptor& socket : sockets) {
+        auto endpoint = endpoint_of(socket.get());
+        if (!endpoint || option_of(socket.get(), SO_ACCEPTCONN) != 1)
+            return base::fail("the predecessor has handed over something that is no listening TCP socket");
+        set_soon(socket.get());
+        listeners.port = endpoint->port();
+        listeners.address = endpoint->text();
+    }
+    listeners.sockets = std::move(sockets);
+    return listeners;
+}
+
+base::Result<Descriptor> further_listener(int listener) {
+    auto endpoint = endpoint_of(listener);
+    if (!endpoint) return base::fail("it is no TCP socket");
+    Descriptor fd;
+    if (option_of(listener, SO_REUSEPORT) == 1 && open_next(fd, *endpoint) == 0) return fd;
+    set_soon(listener);
+    fd.reset(::fcntl(listener, F_DUPFD_CLOEXEC, 0));
+    if (!fd) return base::fail(std::string("no descriptors left for listeners: ") + std::strerror(errno));
+    return fd;
 }
 
 base::Result<Listeners> open_listeners(std::string_view host, std::uint16_t port, std::size_t count) {

@@ -95,6 +95,8 @@ public:
     virtual void close(int fd) = 0;
     /// Sends an accepted connection `answer` as far as it goes, without waiting, and closes it.
     virtual void refuse(int fd, std::string_view /*answer*/) { close(fd); }
+    /// A connection waits in the listener's backlog.
+    [[nodiscard]] virtual bool has_waiting(int /*listener*/) const { return false; }
     /// For when descriptors have run out: takes up to `most` connections that wait on a listener, one after the other with
     /// the one descriptor that is kept for this, and refuses each. Returns how many.
     virtual unsigned refuse_waiting(int /*listener*/, std::string_view /*answer*/, unsigned /*most*/) { return 0; }

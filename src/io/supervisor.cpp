@@ -71,6 +71,7 @@ void Supervisor::reloading(base::Instant now) {
 }
 
 void Supervisor::stopping(std::string_view status) { tell(base::concat("STOPPING=1\nSTATUS=", status)); }
+void Supervisor::succeeded_by(std::uint64_t pid) { tell(base::concat("MAINPID=", pid)); }
 void Supervisor::alive() { tell("WATCHDOG=1"); }
 void Supervisor::status(std::string_view text) { tell(base::concat("STATUS=", text)); }
 

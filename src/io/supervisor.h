@@ -30,6 +30,8 @@ public:
     void ready(std::string_view status);
     void reloading(base::Instant now);
     void stopping(std::string_view status);
+    /// Another process is the service from now on (MAINPID=).
+    void succeeded_by(std::uint64_t pid);
     void alive();
     void status(std::string_view text);
 

@@ -121,6 +121,21 @@ base::Result<UnixListener> UnixListener::share(Descriptor socket, std::size_t co
     return listener;
 }
 
+base::Result<UnixListener> UnixListener::inherit(Descriptor socket, const std::string& path, mode_t mode,
+                                                 std::size_t count) {
+    struct stat status = {};
+    if (::lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode))
+        return cannot(path, "the predecessor's socket has lost its name");
+    if ((status.st_mode & 07777) != mode && ::chmod(path.c_str(), mode) != 0) return cannot(path, std::strerror(errno));
+    auto listener = share(std::move(socket), count);
+    if (!listener) return listener;
+    listener->path_ = path;
+    listener->borrowed_ = true;
+    listener->device_ = status.st_dev;
+    listener->inode_ = status.st_ino;
+    return listener;
+}
+
 base::Result<void> UnixListener::spread(Descriptor socket, std::size_t count) {
     // Shared by all cores: who looks, sees a connection and finds it taken by another, must not wait for the next.
     constexpr timeval kSoon = {0, 1000};
@@ -137,6 +152,7 @@ base::Result<void> UnixListener::spread(Descriptor socket, std::size_t count) {
 UnixListener::UnixListener(UnixListener&& other) noexcept
     : sockets(std::move(other.sockets)),
       path_(std::exchange(other.path_, {})),
+      borrowed_(other.borrowed_),
       device_(other.device_),
       inode_(other.inode_) {}
 
@@ -145,6 +161,7 @@ UnixListener& UnixListener::operator=(UnixListener&& other) noexcept {
     remove();
     sockets = std::move(other.sockets);
     path_ = std::exchange(other.path_, {});
+    borrowed_ = other.borrowed_;
     device_ = other.device_;
     inode_ = other.inode_;
     return *this;
@@ -154,10 +171,14 @@ void UnixListener::give_to(uid_t user, gid_t group) {
     if (!path_.empty()) static_cast<void>(::lchown(path_.c_str(), user, group));
 }
 
-void UnixListener::remove() {
+bool UnixListener::owns_name() const {
     struct stat status = {};
-    if (path_.empty() || ::lstat(path_.c_str(), &status) != 0) return;
-    if (status.st_dev == device_ && status.st_ino == inode_) ::unlink(path_.c_str());
+    return !path_.empty() && ::lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ &&
+           status.st_ino == inode_;
+}
+
+void UnixListener::remove() {
+    if (!borrowed_ && owns_name()) ::unlink(path_.c_str());
 }
 
 }  // namespace spillway::io

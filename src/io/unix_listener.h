@@ -29,6 +29,10 @@ public:
     /// The same of a listening Unix socket that somebody else opened for us, and whose name is theirs.
     [[nodiscard]] static base::Result<UnixListener> share(Descriptor socket, std::size_t count);
 
+    /// The same of a predecessor's. Its name is the predecessor's until take_name().
+    [[nodiscard]] static base::Result<UnixListener> inherit(Descriptor socket, const std::string& path, mode_t mode,
+                                                            std::size_t count);
+
     UnixListener() = default;
     UnixListener(UnixListener&& other) noexcept;
     UnixListener& operator=(UnixListener&& other) noexcept;
@@ -42,6 +46,9 @@ public:
     [[nodiscard]] const std::string& path() const { return path_; }
     /// The name belongs to that user from now on. Without effect where the name is somebody else's.
     void give_to(uid_t user, gid_t group);
+    /// The name still leads to this listener.
+    [[nodiscard]] bool owns_name() const;
+    void take_name() { borrowed_ = false; }
     /// Leaves the name where it is: a successor listens on the same socket.
     void leave_name() { path_.clear(); }
 
@@ -50,6 +57,7 @@ private:
     void remove();
 
     std::string path_;
+    bool borrowed_ = false;  // the name is not ours to remove
     dev_t device_ = 0;
     ino_t inode_ = 0;
 };

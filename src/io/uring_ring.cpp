@@ -79,11 +79,6 @@ std::uint64_t total_bytes(const msghdr& message) {
 
 Descriptor open_spare() { return Descriptor(::open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
-bool has_waiting(int listener) {
-    pollfd look{.fd = listener, .events = POLLIN, .revents = 0};
-    return ::poll(&look, 1, 0) == 1 && (look.revents & POLLIN) != 0;
-}
-
 /// Takes what has come, so that the close does not reset the connection before its answer is read.
 void discard_input(int fd) {
     char bytes[4096];
@@ -443,6 +438,11 @@ void UringRing::refuse(int fd, std::string_view answer) {
     static_cast<void>(::shutdown(fd, SHUT_WR));
     discard_input(fd);
     close(fd);
+}
+
+bool UringRing::has_waiting(int listener) const {
+    pollfd look{.fd = listener, .events = POLLIN, .revents = 0};
+    return ::poll(&look, 1, 0) == 1 && (look.revents & POLLIN) != 0;
 }
 
 unsigned UringRing::refuse_waiting(int listener, std::string_view answer, unsigned most) {

@@ -73,6 +73,7 @@ public:
     void shutdown(int fd, int how) override;
     void close(int fd) override;
     void refuse(int fd, std::string_view answer) override;
+    [[nodiscard]] bool has_waiting(int listener) const override;
     unsigned refuse_waiting(int listener, std::string_view answer, unsigned most) override;
     void wake() override;
     [[nodiscard]] RingFigures figures() const override { return figures_; }

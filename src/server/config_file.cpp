@@ -112,9 +112,6 @@ Applied read_server(const Reading& reading, const toml::table& table) {
         // Keys have underscores only: "max-clients" is as unknown here as any other name that is not one.
         const bool dashed = flag.find('-') != std::string::npos;
         std::replace(flag.begin(), flag.end(), '_', '-');
-        if (!dashed && is_server_setting_to_come(flag)) {
-            return reading.refuse(key.source(), concat(quoted(key.str()), " in [server] is not supported yet"));
-        }
         const Setting* setting = dashed ? nullptr : find_setting(flag);
         if (setting == nullptr) {
             std::vector<std::string> known;

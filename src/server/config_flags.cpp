@@ -72,8 +72,6 @@ std::string unknown_word(std::string_view word, std::string_view under) {
         return concat("unknown command ", quoted(word), suggestion(word, names));
     }
     const std::string_view flag = word.substr(0, word.find('='));
-    const std::string_view name = flag.substr(std::min(flag.find_first_not_of('-'), flag.size()));
-    if (is_server_setting_to_come(name)) return concat("the flag --", name, " is not supported yet");
     std::vector<std::string> known = {"--app", "--config", "--help", "--version"};
     for (const Setting& setting : server_settings()) known.push_back(concat("--", setting.name));
     for (const CommandFlag& own : kCommandFlags)

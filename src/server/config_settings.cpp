@@ -205,6 +205,8 @@ constexpr Setting kServerSettings[] = {
     {"unix-socket-mode", "MODE", "0660", "its permissions",
      [](ConfigDraft& d, std::string_view v) { return keep(d.config.unix_socket_mode, parse_mode(v)); },
      fixed<&Config::unix_socket_mode>},
+    {"take-over", "", "off", "take the listening sockets over from the server at this address, if one runs; it drains",
+     [](ConfigDraft& d, std::string_view v) { return keep(d.config.take_over, parse_switch(v)); }},
     {"metrics-host", "ADDRESS", "127.0.0.1", "address for health, metrics and statistics",
      [](ConfigDraft& d, std::string_view v) { return keep(d.config.metrics_host, parse_address(v)); },
      fixed<&Config::metrics_host>},
@@ -320,8 +322,6 @@ constexpr Setting kServerSettings[] = {
     {"log-format", "FORMAT", "text", "text or json",
      [](ConfigDraft& d, std::string_view v) { return log_format(d.config, v); }, fixed<&Config::log_format>},
 };
-
-constexpr std::string_view kServerSettingsToCome[] = {"take-over"};
 
 Applied origins(AppConfig& app, std::string_view text) {
     app.allowed_origins.clear();
@@ -541,11 +541,6 @@ const Setting* find_setting(std::string_view name) {
     const auto found = std::find_if(std::begin(kServerSettings), std::end(kServerSettings),
                                     [name](const Setting& s) { return s.name == name; });
     return found == std::end(kServerSettings) ? nullptr : found;
-}
-
-bool is_server_setting_to_come(std::string_view name) {
-    return std::find(std::begin(kServerSettingsToCome), std::end(kServerSettingsToCome), name) !=
-           std::end(kServerSettingsToCome);
 }
 
 std::string key_name(std::string_view flag_name) {

@@ -62,9 +62,6 @@ struct WebhookSetting {
 /// The setting of that flag name, or nullptr.
 [[nodiscard]] const Setting* find_setting(std::string_view name);
 
-/// Documented names that this version does not know yet; kept apart so that the message can say so.
-[[nodiscard]] bool is_server_setting_to_come(std::string_view name);  // flag name
-
 /// "max-clients" as a key of the file ("max_clients") and as a variable ("SPILLWAY_MAX_CLIENTS").
 [[nodiscard]] std::string key_name(std::string_view flag_name);
 [[nodiscard]] std::string variable_name(std::string_view flag_name);

@@ -3,8 +3,6 @@
 #include "server/control.h"
 
 #include <algorithm>
-#include <cerrno>
-#include <ctime>
 
 #include "base/format.h"
 #include "base/log.h"
@@ -22,9 +20,10 @@ constexpr std::chrono::seconds kMemoryEvery{1};
 
 void Control::run() {
     int signal = 0;
-    while (signal != SIGTERM && signal != SIGINT) {
+    while (signal != SIGTERM && signal != SIGINT && !heir_) {
         signal = next_signal(reloader_.waiting());
         if (signal == SIGHUP) reload();
+        heir_ = predecessor_.step(clock_.now());
         hear_cores();
         tell_alive();
         note_memory();
@@ -38,11 +37,9 @@ int Control::next_signal(bool answer_due) {
     const auto watchdog = supervisor_.alive_every();
     base::Instant due = memory_due_;
     if (watchdog) due = std::min(due, alive_due_);
+    due = std::min(due, predecessor_.due());
     const base::Duration wait = answer_due ? kLook : std::max(due - clock_.now(), kLook);
-    const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(wait);
-    const timespec most{seconds.count(), (wait - seconds).count()};
-    const int signal = sigtimedwait(&signals_, nullptr, &most);
-    return signal > 0 ? signal : 0;
+    return signals_.next(wait, predecessor_.readable());
 }
 
 void Control::reload() {
@@ -86,15 +83,21 @@ void Control::tell_cores(Signal::What what) {
 
 void Control::drain() {
     const Config& config = reloader_.current()->config;
+    if (!heir_) heir_ = predecessor_.drain();
     log::info(base::concat("draining: no new connections; up to ", config.drain_timeout.count() / 1000, " s for ",
                            quotas_.clients.count(), " clients"));
-    supervisor_.stopping("draining");
     ops_.set_draining();
     deadline_ = clock_.now() + config.drain_timeout;
     background_.hurry();
-    tell_cores(Signal::What::drain);
+    if (heir_) {
+        hand_over();
+    } else {
+        supervisor_.stopping("draining");
+        tell_cores(Signal::What::drain);
+    }
     while (drained_ < cores()) {
         const int again = next_signal(true);
+        static_cast<void>(predecessor_.step(clock_.now()));
         if (again == SIGTERM || again == SIGINT) {
             log::warn("asked again: cutting whoever is left");
             tell_cores(Signal::What::force);
@@ -107,10 +110,19 @@ void Control::drain() {
     while (port_.outbox_waiting()) port_.flush();
 }
 
+void Control::hand_over() {
+    const Predecessor::Heir& heir = predecessor_.heir();
+    log::info(base::concat("pid ", heir.pid, ", version ", log::escaped(heir.message.version), ", has taken over"));
+    supervisor_.succeeded_by(heir.pid);
+    tell_cores(Signal::What::hand_over);
+    if (inherited(SocketUse::metrics)) tell_cores(Signal::What::leave_metrics);
+}
+
 void Control::finish() {
     background_.finish(deadline_);
     while (!background_.finished()) {
         const int again = next_signal(true);
+        static_cast<void>(predecessor_.step(clock_.now()));
         if (again == SIGTERM || again == SIGINT) background_.finish(clock_.now());
         supervisor_.alive();
     }

@@ -76,9 +76,14 @@ Core::Core(const CoreSetup& setup)
       memory(*this),
       drain(*this),
       dashboard(*this) {
-    listeners_[door::kMain] = setup.listener;
-    listeners_[door::kMetrics] = setup.ops_listener;
-    listeners_[door::kUnix] = setup.unix_listener;
+    const auto add = [&](int listener, Door::For what, bool kept = false) {
+        if (listener >= 0)
+            life.add_door({.listener = listener, .what = what, .kept = kept, .shared = setup.listeners_shared});
+    };
+    add(setup.listener, Door::For::clients, setup.listener_kept);
+    for (const int listener : setup.more_listeners) add(listener, Door::For::clients);
+    add(setup.ops_listener, Door::For::metrics);
+    add(setup.unix_listener, Door::For::clients, setup.unix_listener_kept);
     if (setup.ops_listener >= 0) dashboard.begin();
     watches_health_ = setup.ops_listener >= 0;
     note_turn();
@@ -89,10 +94,7 @@ Core::~Core() {
     clients.for_each([this](std::uint32_t /*slot*/, Client& client) { life.let_go(client); });
 }
 
-void Core::begin() {
-    for (std::uint32_t which = 0; which < listeners_.size(); ++which)
-        if (listeners_[which] >= 0) life.arm_accept(listeners_[which], which);
-}
+void Core::begin() { life.begin(); }
 
 void Core::run() {
     const int fault = ring.start();
@@ -282,6 +284,8 @@ void Core::receive(CoreId from, const Envelope& envelope) {
                    [&](const Signal& e) {
                        switch (e.what) {
                            case Signal::What::drain: drain.begin(); break;
+                           case Signal::What::hand_over: drain.hand_over(); break;
+                           case Signal::What::leave_metrics: life.leave_metrics(); break;
                            case Signal::What::force: drain.force(); break;
                            case Signal::What::stop: stopped_ = true; break;
                            case Signal::What::drained: break;

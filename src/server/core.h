@@ -72,6 +72,10 @@ struct CoreSetup {
     NoticeRings* notices = nullptr;       // to the background thread, if there is one
     std::size_t send_batch = kSendBatch;  // 1 to kSendBatch; the simulation takes a small one, so that slices end early
     int unix_listener = -1;               // like the main port; -1 = none
+    std::vector<int> more_listeners{};    // of the main port: a predecessor's, which had more cores
+    bool listener_kept = false;           // somebody else keeps it open (Door)
+    bool unix_listener_kept = false;
+    bool listeners_shared = false;  // with a predecessor that drains
 };
 
 class Core {
@@ -165,7 +169,6 @@ private:
     void publish_gauges();
     [[nodiscard]] base::Duration may_rest(bool busy);
 
-    std::array<int, kDoors> listeners_{-1, -1, -1};  // by door
     std::vector<io::Completion> deferred_;
     std::vector<io::Completion> handling_;
     base::Instant gauges_due_{};

@@ -13,13 +13,22 @@ namespace {
 
 /// Clients are sent away at this pace where the deadline allows: 10,000 in two seconds.
 constexpr std::chrono::microseconds kPerClient{200};
+/// Who was let in from the backlog has so long to say what it wants, and is answered.
+constexpr std::chrono::milliseconds kFirstRequest{500};
 
 }  // namespace
 
-void Drain::begin() {
+void Drain::begin() { begin(Shut::when_empty); }
+
+void Drain::hand_over() {
+    handed_over_ = true;
+    begin(Shut::at_once);
+}
+
+void Drain::begin(Shut doors) {
     if (active_) return;
     active_ = true;
-    core_.life.stop_accepting();
+    core_.life.stop_accepting(doors);
     began_ = core_.now;
     deadline_ = began_ + core_.config.drain_timeout;
     slots_ = core_.clients.slots_used();
@@ -27,13 +36,15 @@ void Drain::begin() {
 }
 
 void Drain::force() {
-    begin();
+    begin(Shut::at_once);
+    core_.life.stop_accepting(Shut::at_once);
     forced_ = true;
 }
 
 void Drain::step() {
     if (!active_) return;
     const bool late = forced_ || core_.now >= deadline_ - grace();
+    if (late && core_.life.accepting()) core_.life.stop_accepting(Shut::at_once);
     const auto elapsed = core_.now - began_;
     const std::uint32_t due =
         late || elapsed >= spread_ ? slots_ : static_cast<std::uint32_t>(slots_ * elapsed / spread_);
@@ -45,7 +56,7 @@ void Drain::step() {
     std::size_t left = 0;
     core_.clients.for_each(
         [&](std::uint32_t, const Client& client) { left += client.kind != ClientKind::ops ? 1 : 0; });
-    if (left != 0 || told_ || next_ < slots_) return;
+    if (left != 0 || told_ || next_ < slots_ || core_.life.accepting()) return;
     told_ = true;
     core_.port.send(static_cast<CoreId>(core_.cores), Signal{Signal::What::drained});
 }
@@ -69,9 +80,13 @@ void Drain::send_away(Client& client, bool late) {
                                   protocol::default_text(protocol::ErrorCode::reconnect)});
     } else if (is_websocket(client.kind)) {
         core_.life.close(client, {ws::close_code::kServiceRestart, CloseReason::drain, "Server is restarting"});
-    } else {  // idle, or a request that has not come whole
+    } else if (!may_yet_ask(client)) {  // idle, or a request that has not come whole
         core_.life.close(client, {0, CloseReason::drain, {}, false});
     }
+}
+
+bool Drain::may_yet_ask(const Client& client) const {
+    return client.request == 0 && client.opened != base::Instant{} && core_.now < client.opened + kFirstRequest;
 }
 
 }  // namespace spillway::server

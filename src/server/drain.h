@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "server/client.h"
+#include "server/lifecycle.h"
 
 namespace spillway::server {
 
@@ -21,19 +22,27 @@ public:
     explicit Drain(Core& core) : core_(core) {}
 
     void begin();
+    /// The same, while a successor accepts on the same sockets.
+    void hand_over();
     /// Cuts whoever is left, now.
     void force();
     /// Sends away as many as are due; says so to the control thread when none is left. Once per turn.
     void step();
     [[nodiscard]] bool active() const { return active_; }
+    /// Whoever asks now is told to come later. Not where a successor is there: who still came to this process is served,
+    /// and sent to it with the others.
+    [[nodiscard]] bool refuses_clients() const { return active_ && !handed_over_; }
 
 private:
+    void begin(Shut doors);
     void send_away(Client& client, bool late);
+    [[nodiscard]] bool may_yet_ask(const Client& client) const;
     /// Before the deadline, for the last frames of those that did not take what was queued.
     [[nodiscard]] base::Duration grace() const { return (deadline_ - began_) / 5; }
 
     Core& core_;
     bool active_ = false;
+    bool handed_over_ = false;
     bool forced_ = false;
     bool told_ = false;
     base::Instant began_{};

@@ -258,7 +258,8 @@ struct Surveyed {
 };
 /// Between the control thread and the cores.
 struct Signal {
-    enum class What : std::uint8_t { drain, force, stop, drained };
+    /// hand_over: drain, while a successor accepts on the same sockets.
+    enum class What : std::uint8_t { drain, hand_over, leave_metrics, force, stop, drained };
     What what = What::drain;
 };
 

@@ -321,13 +321,13 @@ bool HttpFront::enter(Client& client, ClientKind kind) {
         respond_text(client, 503, kNoMemory, kRetryAfter);
         return false;
     }
-    if (core_.drain.active() || !core_.life.take_seat(client, Seat::client)) {
-        core_.stats.count_refusal(core_.drain.active() ? Refusal::draining : Refusal::max_clients);
+    const bool draining = core_.drain.refuses_clients();
+    if (draining || !core_.life.take_seat(client, Seat::client)) {
+        core_.stats.count_refusal(draining ? Refusal::draining : Refusal::max_clients);
         end_with_reply(client);
-        respond_text(
-            client, 503,
-            core_.drain.active() ? "The server is shutting down." : "The server has all the clients it may have.",
-            kRetryAfter);
+        respond_text(client, 503,
+                     draining ? "The server is shutting down." : "The server has all the clients it may have.",
+                     kRetryAfter);
         return false;
     }
     const bool no_memory = counts_as_client(kind) && core_.memory.refuses_clients();

@@ -26,6 +26,11 @@ constexpr milliseconds kLinger{2000};
 constexpr milliseconds kLingerCut{250};
 /// After EMFILE and kin: not at once, the condition rarely ends within microseconds.
 constexpr milliseconds kAcceptRetry{100};
+/// For so long, so often, doors that a predecessor accepted on are looked at: longer than it may take to drain.
+constexpr std::chrono::minutes kSharedFor{2};
+constexpr milliseconds kSharedLook{50};
+/// A server that stops goes on accepting so long while connections wait that came before.
+constexpr milliseconds kShutWithin{1000};
 /// Connections that are refused before they said anything and have not read it yet, per core; others are just cut.
 constexpr std::size_t kTurnedAwayMax = 256;
 /// Answered with the spare descriptor before the loop goes on with other work.
@@ -42,41 +47,93 @@ constexpr std::size_t kHeldInputMax = 64 * kKiB;
 
 // ---- accept
 
-void Lifecycle::arm_accept(int listener, std::uint32_t which) {
-    listener_[which] = listener;
-    accept_wanted_[which] = true;
-    accept_armed_[which] = true;
-    core_.ring.accept(listener, {io::Op::accept, 1, which});
+void Lifecycle::begin() {
+    for (std::uint32_t which = 0; which < doors_.size(); ++which) {
+        doors_[which].wanted = true;
+        arm_accept(which);
+    }
+    if (std::ranges::none_of(doors_, &Door::shared)) return;
+    shared_until_ = core_.now + kSharedFor;
+    shared_due_ = core_.now + kSharedLook;
 }
 
-void Lifecycle::stop_accepting() {
-    for (const std::uint32_t which : {door::kMain, door::kUnix}) {
-        if (!accept_wanted_[which]) continue;
-        accept_wanted_[which] = false;
-        if (accept_armed_[which]) {
+/// The kernel wakes one accept for each connection. If that was the predecessor's, which it was just giving up, nobody takes
+/// the connection before the next comes: an accept that is armed anew looks for itself.
+void Lifecycle::look_at_shared() {
+    shared_due_ = core_.now < shared_until_ ? core_.now + kSharedLook : base::Instant::max();
+    for (std::uint32_t which = 0; which < doors_.size(); ++which) {
+        const Door& door = doors_[which];
+        if (door.shared && door.armed && door.wanted && core_.ring.has_waiting(door.listener))
             core_.ring.cancel({io::Op::accept, 1, which});
-        } else {
-            core_.ring.close(listener_[which]);
-        }
     }
 }
 
+void Lifecycle::arm_accept(std::uint32_t which) {
+    doors_[which].armed = true;
+    core_.ring.accept(doors_[which].listener, {io::Op::accept, 1, which});
+}
+
+void Lifecycle::stop_accepting(Shut how) {
+    const base::Instant by = how == Shut::at_once ? core_.now : core_.now + kShutWithin;
+    shut_by_ = std::min(shut_by_.value_or(by), by);
+    shut_doors();
+}
+
+void Lifecycle::shut_doors() {
+    for (std::uint32_t which = 0; which < doors_.size(); ++which) {
+        const Door& door = doors_[which];
+        if (!door.wanted || door.what == Door::For::metrics) continue;
+        const bool waited_for = !door.kept && core_.now < *shut_by_;
+        if (!waited_for || !core_.ring.has_waiting(door.listener)) shut(which);
+    }
+}
+
+void Lifecycle::shut(std::uint32_t which) {
+    Door& door = doors_[which];
+    door.wanted = false;
+    if (door.armed) {
+        core_.ring.cancel({io::Op::accept, 1, which});
+    } else {
+        close_door(door);
+    }
+}
+
+/// Nobody waits in a backlog that is not served: who came in the last moment is told so.
+void Lifecycle::close_door(Door& door) {
+    if (door.what == Door::For::metrics) return;
+    if (!door.kept) refuse_waiting(door);
+    core_.ring.close(door.listener);
+    door.listener = -1;
+}
+
+void Lifecycle::leave_metrics() {
+    for (std::uint32_t which = 0; which < doors_.size(); ++which)
+        if (doors_[which].what == Door::For::metrics && doors_[which].wanted) shut(which);
+}
+
+bool Lifecycle::accepting() const {
+    return std::ranges::any_of(doors_, [](const Door& d) { return d.what == Door::For::clients && d.listener >= 0; });
+}
+
 void Lifecycle::rearm_accepts() {
-    for (std::uint32_t which = 0; which < kDoors; ++which) {
-        if (!accept_wanted_[which] || accept_armed_[which] || core_.now < accept_retry_[which]) continue;
-        if (which != door::kMetrics && crowded()) {
-            refuse_waiting(which);
+    if (shut_by_) shut_doors();
+    if (core_.now >= shared_due_) look_at_shared();
+    for (std::uint32_t which = 0; which < doors_.size(); ++which) {
+        Door& door = doors_[which];
+        if (!door.wanted || door.armed || core_.now < door.retry) continue;
+        if (door.what != Door::For::metrics && crowded()) {
+            refuse_waiting(door);
         } else {
-            arm_accept(listener_[which], which);
+            arm_accept(which);
         }
     }
 }
 
 std::optional<base::Instant> Lifecycle::accept_due() const {
     std::optional<base::Instant> due;
-    for (std::uint32_t which = 0; which < kDoors; ++which)
-        if (accept_wanted_[which] && !accept_armed_[which])
-            due = due ? std::min(*due, accept_retry_[which]) : accept_retry_[which];
+    if (shared_due_ != base::Instant::max()) due = shared_due_;
+    for (const Door& door : doors_)
+        if (door.wanted && !door.armed) due = due ? std::min(*due, door.retry) : door.retry;
     return due;
 }
 
@@ -87,36 +144,37 @@ bool Lifecycle::crowded() const {
 }
 
 /// Nobody hangs in the backlog while descriptors are short: whoever waits there is told so.
-void Lifecycle::refuse_waiting(std::uint32_t which) {
-    core_.stats.refused[static_cast<std::size_t>(Refusal::descriptors)].add(
-        core_.ring.refuse_waiting(listener_[which], kNoRoom, kRefusedAtOnce));
-    accept_retry_[which] = core_.now + kAcceptRetry;
+void Lifecycle::refuse_waiting(Door& door) {
+    const Refusal reason = shut_by_ ? Refusal::draining : Refusal::descriptors;
+    core_.stats.refused[static_cast<std::size_t>(reason)].add(
+        core_.ring.refuse_waiting(door.listener, kNoRoom, kRefusedAtOnce));
+    door.retry = core_.now + kAcceptRetry;
 }
 
 void Lifecycle::accepted(const io::Completion& done) {
     const std::uint32_t which = done.token.slot;
+    Door& door = doors_[which];
+    const bool ops = door.what == Door::For::metrics;
     if (!done.more) {
-        accept_armed_[which] = false;
-        if (!accept_wanted_[which])
-            core_.ring.close(listener_[which]);  // draining: nobody waits in a backlog that is not served
+        door.armed = false;
+        if (!door.wanted) close_door(door);
     }
     if (done.result < 0) {
         if (done.result == -ECANCELED) return;
-        accept_retry_[which] = core_.now + kAcceptRetry;
-        if (which != door::kMetrics && accept_wanted_[which] && (done.result == -EMFILE || done.result == -ENFILE)) {
+        door.retry = core_.now + kAcceptRetry;
+        if (!ops && door.wanted && (done.result == -EMFILE || done.result == -ENFILE)) {
             pause_accepting();
-            refuse_waiting(which);
+            refuse_waiting(door);
         }
         return;
     }
-    const bool ops = which == door::kMetrics;
     if (ops || core_.quotas.connections.enter(core_.config.max_connections)) {
         admit(done.result, ops ? ClientKind::ops : ClientKind::http);
     } else {
         core_.stats.count_refusal(Refusal::descriptors);
         core_.ring.refuse(done.result, kNoRoom);
     }
-    if (!ops && accept_armed_[which] && accept_wanted_[which] && crowded()) {
+    if (!ops && door.armed && door.wanted && crowded()) {
         pause_accepting();
         core_.ring.cancel({io::Op::accept, 1, which});
     }

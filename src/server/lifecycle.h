@@ -29,13 +29,20 @@ namespace spillway::server {
 
 class Core;
 
-/// What a core accepts on.
-namespace door {
-inline constexpr std::uint32_t kMain = 0;
-inline constexpr std::uint32_t kMetrics = 1;
-inline constexpr std::uint32_t kUnix = 2;  // as the main port
-}  // namespace door
-inline constexpr std::uint32_t kDoors = 3;
+/// A socket that a core accepts on.
+struct Door {
+    enum class For : std::uint8_t { clients, metrics };
+    int listener = -1;
+    For what = For::clients;
+    bool kept = false;    // somebody else keeps the socket open, and serves later who waits in its backlog
+    bool shared = false;  // a predecessor accepted on it until now
+    bool wanted = false;  // accepting goes on, or goes on again
+    bool armed = false;   // exactly while the ring has an accept of it
+    base::Instant retry{};
+};
+
+/// When doors for clients are shut: when nobody waits behind them any more, or now.
+enum class Shut : std::uint8_t { when_empty, at_once };
 
 /// Why and with which words. `code` 0: a close frame without a code.
 struct Closing {
@@ -49,7 +56,10 @@ class Lifecycle {
 public:
     explicit Lifecycle(Core& core) : core_(core) {}
 
-    void arm_accept(int listener, std::uint32_t which);
+    /// Before begin(). A door for clients closes its descriptor when it is shut.
+    void add_door(const Door& door) { doors_.push_back(door); }
+    /// Accepts from all doors.
+    void begin();
     void accepted(const io::Completion& done);
     void received(const io::Completion& done);
 
@@ -93,9 +103,13 @@ public:
     /// the way it notes how full their queues are.
     void sweep();
 
-    [[nodiscard]] bool accepting(std::uint32_t which) const { return accept_armed_[which]; }
     [[nodiscard]] std::size_t paused() const { return paused_.size(); }
-    void stop_accepting();
+    /// Shuts the doors for clients. Whoever waits behind one that is nobody else's is let in first, for a second at most.
+    void stop_accepting(Shut how);
+    /// A successor answers on the metrics port. Its descriptor is its owner's.
+    void leave_metrics();
+    /// A door for clients is open.
+    [[nodiscard]] bool accepting() const;
     /// When accepts that ended are armed again; nothing if none has.
     [[nodiscard]] std::optional<base::Instant> accept_due() const;
 
@@ -117,7 +131,12 @@ private:
     void leave_seat(Client& client);
     void turn_away(Client& client, Refusal reason);
     [[nodiscard]] bool crowded() const;
-    void refuse_waiting(std::uint32_t which);
+    void arm_accept(std::uint32_t which);
+    void refuse_waiting(Door& door);
+    void shut_doors();
+    void look_at_shared();
+    void shut(std::uint32_t which);
+    void close_door(Door& door);
     void free(Client& client);
     [[nodiscard]] base::Instant authorization_due(const Client& client) const;
     [[nodiscard]] base::Instant next_check(const Client& client) const;
@@ -126,10 +145,10 @@ private:
     void look_at_queue(const Client& client);
 
     Core& core_;
-    int listener_[kDoors] = {-1, -1, -1};
-    bool accept_armed_[kDoors] = {};
-    bool accept_wanted_[kDoors] = {};
-    base::Instant accept_retry_[kDoors] = {};
+    std::vector<Door> doors_;
+    base::Instant shared_until_{};
+    base::Instant shared_due_ = base::Instant::max();  // shared doors are looked at
+    std::optional<base::Instant> shut_by_;             // doors are being shut; from then on whoever waits or not
     std::vector<std::uint64_t> doomed_;
     std::vector<std::uint64_t> paused_;
     std::vector<std::uint64_t> resuming_;  // kept for its memory
@@ -145,7 +164,7 @@ private:
     std::deque<Retry> retries_;  // in order of time: all wait equally long
 
 public:
-    /// Re-arms accepts that ended for want of descriptors or memory, when it is time.
+    /// Shuts doors that are to be shut, and looks at shared ones; re-arms accepts that ended for want of descriptors or memory, when it is time.
     void rearm_accepts();
 };
 

@@ -7,11 +7,13 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -31,6 +33,8 @@
 #include "server/core.h"
 #include "server/descriptor_plan.h"
 #include "server/memory_budget.h"
+#include "server/predecessor.h"
+#include "server/successor.h"
 
 namespace spillway::server {
 namespace {
@@ -100,7 +104,8 @@ struct Running {
         ops.watch(background.tally());
         reloader.subscribe([this](const std::shared_ptr<const Snapshot>& next) { background.configure(next); });
     }
-    const Snapshot& settings;  // those of the start, until the first reload
+    std::optional<Predecessor> predecessor;  // first, to go last: who waits for our end sees it then
+    const Snapshot& settings;                // those of the start, until the first reload
     base::SystemClock clock;
     Background background;  // before the cores: they push into its rings
     Reloader reloader;
@@ -112,8 +117,12 @@ struct Running {
     std::vector<std::unique_ptr<Stats>> stats;
     std::vector<std::unique_ptr<Core>> cores;
     io::Listeners main;
+    int first_listener = -1;  // of the main port; a core's by now
     io::UnixListener local;
     io::Listeners metrics;
+    bool main_kept = false;  // a service manager has it open as well
+    bool local_kept = false;
+    bool inherits = false;  // from a predecessor
 };
 
 /// Sockets that a service manager opened for us, by what they are for.
@@ -150,27 +159,93 @@ base::Result<io::Listeners> listen(io::Descriptor given, std::string_view host, 
     return given ? io::share_listener(std::move(given), count) : io::open_listeners(host, port, count);
 }
 
-base::Result<void> open_ports(Running& running, std::size_t cores) {
-    const Config& config = running.settings.config;
-    auto given = take_given();
-    if (!given) return base::fail(std::move(given).error());
-    auto main = listen(std::move(given->main), config.host, config.port, cores);
-    if (!main) return base::fail(main.error());
-    auto metrics = listen(std::move(given->metrics), config.metrics_host, config.metrics_port, 1);
-    if (!metrics) return base::fail(concat(metrics.error(), " (metrics port: --metrics-port chooses another)"));
-    running.ops.set_port(main->port);
-    if (given->local) {
-        auto local = io::UnixListener::share(std::move(given->local), cores);
-        if (!local) return base::fail(local.error());
-        running.local = std::move(*local);
-    } else if (!config.unix_socket.empty()) {
-        auto local = io::UnixListener::open(config.unix_socket, config.unix_socket_mode, cores);
-        if (!local) return base::fail(local.error());
-        running.local = std::move(*local);
+/// What a predecessor hands over; nothing without one, or without being asked for it.
+base::Result<std::optional<Successor>> ask_predecessor(const Config& config, const Given& given) {
+    if (!config.take_over) return std::nullopt;
+    if (given.main || config.port == 0) {
+        log::info(concat("nobody to take over from: the port is ",
+                         given.main ? "the service manager's" : "any that is free"));
+        return std::nullopt;
     }
+    const auto address = io::listener_address(config.host, config.port);
+    if (!address) return std::nullopt;  // what is wrong with it is said by who opens it
+    uid_t user = ::geteuid();
+    if (!config.user.empty()) {
+        const auto account = io::find_account(config.user);
+        if (!account) return base::fail(account.error());
+        user = account->user;
+    }
+    auto successor = Successor::ask(successor_name(*address), user, version());
+    if (!successor) return base::fail(std::move(successor).error());
+    if (!successor->inherits()) return std::nullopt;
+    return std::optional(std::move(*successor));
+}
+
+base::Result<io::Listeners> open_main(const Config& config, Given& given, Successor* from, std::size_t cores) {
+    if (from != nullptr) return io::inherit_listeners(std::move(from->main));
+    return listen(std::move(given.main), config.host, config.port, cores);
+}
+
+/// Of a predecessor if it is where ours is to be.
+base::Result<io::Listeners> open_metrics(const Config& config, Given& given, Successor* from,
+                                         std::vector<SocketUse>& taken) {
+    if (from != nullptr && from->metrics) {
+        std::vector<io::Descriptor> sockets;
+        sockets.push_back(std::move(from->metrics));
+        auto inherited = io::inherit_listeners(std::move(sockets));
+        if (!inherited || inherited->address == io::listener_address(config.metrics_host, config.metrics_port)) {
+            taken.push_back(SocketUse::metrics);
+            return inherited;
+        }
+    }
+    return listen(std::move(given.metrics), config.metrics_host, config.metrics_port, 1);
+}
+
+base::Result<io::UnixListener> open_local(const Config& config, Given& given, Successor* from, std::size_t cores,
+                                          std::vector<SocketUse>& taken) {
+    if (given.local) return io::UnixListener::share(std::move(given.local), cores);
+    const bool named = from != nullptr && !config.unix_socket.empty() && from->local_path == config.unix_socket;
+    const bool nameless = from != nullptr && config.unix_socket.empty() && from->local_path.empty();
+    if (from != nullptr && from->local && (named || nameless)) {
+        taken.push_back(SocketUse::local);
+        if (nameless) return io::UnixListener::share(std::move(from->local), cores);
+        return io::UnixListener::inherit(std::move(from->local), config.unix_socket, config.unix_socket_mode, cores);
+    }
+    if (config.unix_socket.empty()) return io::UnixListener();
+    return io::UnixListener::open(config.unix_socket, config.unix_socket_mode, cores);
+}
+
+/// Where a successor will ask, and for what.
+void await_successor(Running& running, io::Descriptor inherited) {
+    Predecessor& predecessor = running.predecessor.emplace(successor_name(running.main.address), version());
+    for (const io::Descriptor& socket : running.main.sockets) predecessor.offer(SocketUse::main, socket.get());
+    predecessor.offer(SocketUse::metrics, running.metrics.sockets[0].get());
+    if (!running.local.sockets.empty()) predecessor.offer(SocketUse::local, running.local.sockets[0].get());
+    if (running.local.owns_name()) predecessor.offer_name(running.local.path());
+    predecessor.inherit(std::move(inherited));
+}
+
+/// The result are the sockets that are a predecessor's.
+base::Result<std::vector<SocketUse>> open_ports(Running& running, Given given, Successor* from, std::size_t cores) {
+    const Config& config = running.settings.config;
+    running.main_kept = static_cast<bool>(given.main);
+    running.local_kept = static_cast<bool>(given.local);
+    running.inherits = from != nullptr;
+    std::vector<SocketUse> taken;
+    auto main = open_main(config, given, from, cores);
+    if (!main) return base::fail(main.error());
+    if (from != nullptr) taken.push_back(SocketUse::main);
+    auto metrics = open_metrics(config, given, from, taken);
+    if (!metrics) return base::fail(concat(metrics.error(), " (metrics port: --metrics-port chooses another)"));
+    auto local = open_local(config, given, from, cores, taken);
+    if (!local) return base::fail(local.error());
+    running.ops.set_port(main->port);
     running.main = std::move(*main);
+    running.first_listener = running.main.sockets[0].get();
     running.metrics = std::move(*metrics);
-    return {};
+    running.local = std::move(*local);
+    await_successor(running, from != nullptr ? std::move(from->successor) : io::Descriptor());
+    return taken;
 }
 
 base::Result<void> make_cores(Running& running, std::uint64_t descriptors) {
@@ -203,11 +278,17 @@ base::Result<void> make_cores(Running& running, std::uint64_t descriptors) {
                         *running.randoms[i],
                         *running.stats[i],
                         running.ops,
-                        running.main.sockets[i].release(),
+                        i < running.main.sockets.size() ? running.main.sockets[i].release() : -1,
                         i == 0 ? running.metrics.sockets[0].get() : -1,
                         descriptors,
                         &running.background.rings()};
+        for (std::size_t more = i + running.mesh.cores(); more < running.main.sockets.size();
+             more += running.mesh.cores())
+            setup.more_listeners.push_back(running.main.sockets[more].release());
         if (!running.local.sockets.empty()) setup.unix_listener = running.local.sockets[i].release();
+        setup.listener_kept = running.main_kept;
+        setup.unix_listener_kept = running.local_kept;
+        setup.listeners_shared = running.inherits;
         running.cores.push_back(std::make_unique<Core>(setup));
     }
     return {};
@@ -230,6 +311,20 @@ base::Result<void> change_user(Running& running, const ConfigSource& source) {
         log::warn(concat("a reload will be refused: user ", account->user,
                          " cannot read the configuration as it is: ", log::escaped(again.text, 500)));
     return {};
+}
+
+/// Listeners for the cores that have none, because the predecessor had fewer. Not before it has let go: connections come to
+/// them at once.
+void widen_port(Running& running) {
+    for (std::size_t i = running.main.sockets.size(); i < running.cores.size(); ++i) {
+        auto listener = io::further_listener(running.first_listener);
+        if (!listener) {
+            log::warn(concat("core ", i, " has no listener: ", listener.error()));
+            continue;
+        }
+        running.predecessor->offer(SocketUse::main, listener->get());
+        running.cores[i]->life.add_door({.listener = listener->release()});
+    }
 }
 
 void announce(const Running& running) {
@@ -266,15 +361,27 @@ base::Result<int> serve(Config wanted, ConfigSource source) {
         log::warn(concat("max-clients is ", wanted.max_clients, ", but a limit of ", descriptors,
                          " descriptors allows no more than ", plan.connections,
                          " connections: raise it (ulimit -n, LimitNOFILE= of systemd)"));
+    auto given = take_given();
+    if (!given) return base::fail(std::move(given).error());
+    auto successor = ask_predecessor(wanted, *given);
+    if (!successor) return base::fail(std::move(successor).error());
+    Successor* from = *successor ? &**successor : nullptr;
     Running running(first_snapshot(std::move(wanted)), source, plan, cpus->size());
 
-    if (const auto ports = open_ports(running, cpus->size()); !ports) return base::fail(ports.error());
+    const auto taken = open_ports(running, *std::move(given), from, cpus->size());
+    if (!taken) return base::fail(taken.error());
     if (const auto made = make_cores(running, descriptors); !made) return base::fail(made.error());
     if (const auto changed = change_user(running, source); !changed) return base::fail(changed.error());
 
     if (const auto started = running.background.start(running.reloader.current(), concat("spillway/", kVersion));
         !started)
         return base::fail(started.error());
+    if (from != nullptr) {
+        if (const auto word = from->ready(*taken); !word) return base::fail(word.error());
+        running.local.take_name();
+        widen_port(running);
+    }
+    running.predecessor->open(running.clock.now());
     running.ops.set_started(running.clock.now());
     announce(running);
     std::vector<std::thread> threads;
@@ -285,8 +392,9 @@ base::Result<int> serve(Config wanted, ConfigSource source) {
     io::Supervisor supervisor = io::Supervisor::from_environment();
     supervisor.ready(concat("listening on ", running.main.address));
     Control control(running.mesh, running.reloader, running.quotas, running.ops, running.background, supervisor,
-                    running.clock, signals);
+                    *running.predecessor, running.clock, signals);
     control.run();
+    if (control.inherited(SocketUse::local)) running.local.leave_name();
     for (std::thread& thread : threads) thread.join();
     control.finish();
     log::info("drained");

@@ -89,6 +89,7 @@ public:
     void shutdown(int fd, int how) override;
     void close(int fd) override { network_.close(fd); }
     void refuse(int fd, std::string_view answer) override;
+    [[nodiscard]] bool has_waiting(int listener) const override { return network_.has_backlog(listener); }
     unsigned refuse_waiting(int listener, std::string_view answer, unsigned most) override;
     void wake() override { woken_ = true; }
     [[nodiscard]] io::RingFigures figures() const override { return figures_; }

@@ -5,7 +5,7 @@
 // sockets that it opened are served. The unit file is one that systemd takes, and hardened.
 
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -13,37 +13,17 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { FeedReader, PlainPusher } from './support/clients.mjs';
 import { Api } from './support/api.mjs';
-import { deadline, until, within } from './support/deadline.mjs';
+import { deadline, until } from './support/deadline.mjs';
 import { run, Server } from './support/server.mjs';
+import { hear, manager } from './support/service_manager.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
-const manager = path.join(here, 'support/service_manager.py');
 const options = { timeout: deadline(20_000) };
-
-/** Hears what a service says: {address, messages, close()}. */
-async function listener() {
-  const folder = mkdtempSync(path.join(tmpdir(), 'spillway-test-'));
-  const address = path.join(folder, 'notify');
-  const child = spawn('python3', [manager, 'hear', address], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const messages = [];
-  let rest = '';
-  child.stdout.setEncoding('utf8').on('data', (text) => {
-    const lines = (rest + text).split('\n');
-    rest = lines.pop();
-    messages.push(...lines.map((line) => JSON.parse(line)));
-  });
-  await until('it listens', () => messages.shift() === 'bound');
-  const close = () => {
-    child.kill();
-    rmSync(folder, { recursive: true, force: true });
-  };
-  return { address, messages, close };
-}
 
 describe('a service manager', () => {
   for (const cores of [1, 2]) {
     it(`hears of ready, reloading, ready again and stopping (--cores ${cores})`, options, async () => {
-      const heard = await listener();
+      const heard = await hear();
       const app = { id: 'a', key: 'k', secret: 's' };
       const toml = '[[app]]\nid = "a"\nkey = "k"\nsecret = "s"\n';
       const server = await Server.start({ cores, app, toml, env: { NOTIFY_SOCKET: heard.address } });
@@ -66,7 +46,7 @@ describe('a service manager', () => {
   }
 
   it('hears from a server whose loops turn as often as its watchdog wants', options, async () => {
-    const heard = await listener();
+    const heard = await hear();
     const server = await Server.start({ cores: 2, env: { NOTIFY_SOCKET: heard.address, WATCHDOG_USEC: '200000' } });
     try {
       const alive = () => heard.messages.filter((m) => m === 'WATCHDOG=1').length;

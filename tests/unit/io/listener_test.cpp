@@ -3,6 +3,7 @@
 #include "io/listener.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -70,6 +71,40 @@ TEST_CASE("a socket that was handed over is shared: every copy accepts from its 
         CHECK(accept_all(socket) == 1);
     }
     CHECK_FALSE(share_listener(Descriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)), 1));
+}
+
+TEST_CASE("listeners of a predecessor are all kept, each once, and more can join them") {
+    auto opened = open_listeners("127.0.0.1", 0, 3);
+    REQUIRE(opened);
+    const std::uint16_t port = opened->port;
+    opened->sockets.emplace_back(::fcntl(opened->sockets[1].get(), F_DUPFD_CLOEXEC, 0));  // one socket twice
+    std::vector<Descriptor> clients;
+    for (int i = 0; i < 100; ++i) clients.push_back(connect_to(port));
+    const auto inherited = inherit_listeners(std::move(opened->sockets));
+    REQUIRE(inherited);
+    CHECK(inherited->sockets.size() == 3);
+    CHECK(inherited->address == listener_address("localhost", port));
+    const auto further = further_listener(inherited->sockets[0].get());
+    REQUIRE(further);
+    for (int i = 0; i < 100; ++i) clients.push_back(connect_to(port));
+    std::size_t sum = accept_all(*further);
+    CHECK(sum > 0);
+    for (const auto& socket : inherited->sockets) sum += accept_all(socket);
+    CHECK(sum == 200);
+    std::vector<Descriptor> wrong;
+    wrong.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));  // does not listen
+    CHECK_FALSE(inherit_listeners(std::move(wrong)));
+}
+
+TEST_CASE("of a listener that lets no other on its port, further ones are copies") {
+    const auto alone = open_listeners("127.0.0.1", 0, 1);
+    REQUIRE(alone);
+    const int off = 0;
+    REQUIRE(::setsockopt(alone->sockets[0].get(), SOL_SOCKET, SO_REUSEPORT, &off, sizeof off) == 0);
+    const auto further = further_listener(alone->sockets[0].get());
+    REQUIRE(further);
+    const auto client = connect_to(alone->port);
+    CHECK(accept_all(*further) == 1);
 }
 
 TEST_CASE("a second starter on a port fails and names the first") {

@@ -83,6 +83,33 @@ TEST_CASE("a socket left behind is taken over, one on which somebody listens is 
     CHECK(folder.files() == 1);
 }
 
+TEST_CASE("a successor has the predecessor's name once it took it, and only then takes it along") {
+    const Folder folder;
+    const std::string path = folder.name("s");
+    auto first = UnixListener::open(path, 0600, 1);
+    REQUIRE(first);
+    CHECK(first->owns_name());
+    const auto copy = [&] { return Descriptor(::dup(first->sockets[0].get())); };
+    {
+        const auto failed = UnixListener::inherit(copy(), path, 0600, 2);
+    }
+    CHECK(connects(path));
+    {
+        auto second = UnixListener::inherit(copy(), path, 0640, 2);
+        REQUIRE(second);
+        CHECK(second->sockets.size() == 2);
+        second->take_name();
+        first->leave_name();
+        first->sockets.clear();
+        CHECK(connects(path));
+        struct stat status = {};
+        REQUIRE(::stat(path.c_str(), &status) == 0);
+        CHECK((status.st_mode & 0777) == 0640);
+    }
+    CHECK(folder.files() == 0);
+    CHECK_FALSE(UnixListener::inherit(Descriptor(), path, 0600, 1));
+}
+
 TEST_CASE("what is no socket is left alone") {
     const Folder folder;
     const std::string path = folder.name("precious");

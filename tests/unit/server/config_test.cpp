@@ -525,7 +525,7 @@ TEST_CASE("an unknown flag is refused with the nearest known one", "[server][con
     CHECK(holds(reason({"--prot=6001"}), "'--prot': did you mean '--port'?"));
     CHECK(holds(reason({"serve", "--max-client", "1"}), "'--max-clients'"));
     CHECK(holds(reason({"--ap", "x"}), "'--app'"));
-    CHECK(holds(reason({"--take-over"}), "not supported yet"));
+    CHECK(holds(reason({"--take-ovr"}), "did you mean '--take-over'"));
     CHECK(holds(reason({"docter"}), "did you mean 'doctor'"));
     CHECK(holds(reason({"publish", "--stin"}), "did you mean '--stdin'"));
     CHECK(holds(reason({"tail"}), "tail needs a channel"));
@@ -710,7 +710,7 @@ TEST_CASE("a refused file is named with its line and the reason", "[server][conf
     CHECK(refusal("[server]\nport = [1, [2]]\n").starts_with("f:2: "));
     CHECK(refusal("[server.port]\nx = 1\n").starts_with("f:1: port has a value"));
     CHECK(refusal("server = 1\n").starts_with("f:1: server is written"));
-    CHECK(refusal("[server]\ntake_over = true\n") == "f:2: 'take_over' in [server] is not supported yet");
+    CHECK(refusal("[server]\ntake_over = 3\n").starts_with("f:2: take_over: '3'"));
     CHECK(refusal("[server]\ntrusted_proxies = [\"10.0.0.1/8\"]\n")
               .starts_with("f:2: trusted_proxies: '10.0.0.1/8' is not a network"));
     CHECK(refusal("[app]\nid = \"1\"\n") == "f:1: apps are written as [[app]], with two brackets");
