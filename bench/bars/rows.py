@@ -184,7 +184,7 @@ def beside(bench):
     p99, p50 = [], []
     for _ in range(bench.rounds):
         with bench.server() as server:
-            out = bench.load.play(server, ["--scenario", "beside", "--messages", 40, "--warmup", 5, *bench.places.many_readers()])
+            out = bench.load.play(server, ["--scenario", "beside", "--messages", 40, "--warmup", 5, *bench.places.reader_aside()])
         p99.append(out["small_ms"]["p99"])
         p50.append(out["small_ms"]["p50"])
     yield judged("a small channel beside 19,000 without pause", "p99 <= 5 ms", f"p99 {median(p99):.1f} ms, p50 {median(p50):.1f} ms", median(p99) <= 5)

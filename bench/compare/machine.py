@@ -41,6 +41,13 @@ class Places:
         publisher = self.rest[1] if len(self.rest) > 1 else reader
         return ["--cpus", f"{publisher},{reader}", "--limit-cpus", f"{self.server},{reader}"]
 
+    def reader_aside(self):
+        """Publisher and the small channel's reader (the last process) on a processor that the other readers leave alone."""
+        quiet, *others = reversed(self.rest)
+        others = others or [quiet]
+        return ["--cpus", ",".join(map(str, [quiet, *others, quiet])), "--processes", str(len(others)),
+                "--limit-cpus", f"{self.server},{others[0]}"]
+
     def many_readers(self, spared=()):
         """Readers on all the load's processors, for rates that one could not take in."""
         rest = [cpu for cpu in self.rest if cpu not in spared] or self.rest

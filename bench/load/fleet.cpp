@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -35,7 +36,7 @@ void raise_descriptor_limit() {
 Fleet::Fleet(const Options& options, Board& board) : options_(options), board_(board) {
     raise_descriptor_limit();
     std::fflush(nullptr);
-    for (std::uint32_t process = 0; process < options.processes; ++process) {
+    for (std::uint32_t process = 0; process < options.all_processes(); ++process) {
         const pid_t pid = fork();
         if (pid < 0) {
             std::perror("spillway-load: fork");
@@ -60,10 +61,13 @@ Fleet::~Fleet() {
 }
 
 bool Fleet::hold(std::uint32_t clients) {
+    const std::uint32_t regular = std::min(clients, options_.clients_of_processes());
     for (std::uint32_t process = 0; process < options_.processes; ++process) {
-        const std::uint32_t share = (clients + options_.processes - 1 - process) / options_.processes;
+        const std::uint32_t share = (regular + options_.processes - 1 - process) / options_.processes;
         board_.processes[process].target.store(share, std::memory_order_release);
     }
+    if (options_.aside != 0)
+        board_.processes[options_.processes].target.store(clients - regular, std::memory_order_release);
     std::int64_t moved_ns = now_ns();
     for (std::uint32_t last = 0;;) {
         const std::uint32_t ready = board_.sum(&ProcessCounts::ready);

@@ -203,7 +203,7 @@ std::vector<Flag> flags_of(Options& o) {
         {"--slow", number(o.slow_share, 0, 0.99)},
         {"--churn", number(o.churn, 0, 100'000)},
         {"--repeats", number(o.repeats, 1, 1000)},
-        {"--processes", number(o.processes, 1, kProcessesMax)},
+        {"--processes", number(o.processes, 1, kProcessesMax - 1)},
         {"--cpus", cpus(o.cpus)},
         {"--limit", text(o.limit_program)},
         {"--limit-cpus", cpus(o.limit_cpus)},
@@ -224,7 +224,7 @@ std::vector<Switch> switches_of(Options& o) {
 
 std::string check(Options& o) {
     if (o.no_limit) o.against_limit = false;
-    const std::uint32_t most = o.mode == Mode::idle ? o.idle : o.connections();
+    const std::uint32_t most = o.mode == Mode::idle ? o.idle : o.clients;
     const std::uint32_t needed = (most + kClientsPerProcess - 1) / kClientsPerProcess;
     if (o.processes == 0) o.processes = needed;
     if (needed > o.processes)

@@ -91,6 +91,9 @@ struct Options {
     }
     /// Deliveries of one broadcast that are waited for.
     [[nodiscard]] std::uint32_t deliveries_each() const { return (clients - slow_clients()) * subscriptions; }
+    [[nodiscard]] std::uint32_t all_processes() const { return processes + (aside != 0 ? 1 : 0); }
+    /// Held by the first `processes` processes.
+    [[nodiscard]] std::uint32_t clients_of_processes() const { return aside != 0 ? clients : ~0U; }
     [[nodiscard]] std::uint32_t connections() const { return clients + aside; }
 };
 

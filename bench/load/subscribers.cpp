@@ -21,9 +21,11 @@ namespace spillway::load {
 namespace {
 
 constexpr std::size_t kBufferBytes = 256 * 1024;
-constexpr std::uint32_t kOpeningMax = 128;           // connections under way at once: under any listen backlog
-constexpr std::uint32_t kPerSourceAddress = 20'000;  // the ephemeral port range has 28,000
-constexpr int kEventsPerTurn = 64;                   // small, so that a completion is not stamped late
+constexpr std::uint32_t kOpeningMax = 128;  // connections under way at once: under any listen backlog
+/// A connect(2) uses half of the 28,000 ephemeral ports, and searches them for long once many are taken or in TIME_WAIT:
+/// then the figure would be the search's.
+constexpr std::uint32_t kPerSourceAddress = 2000;
+constexpr int kEventsPerTurn = 64;  // small, so that a completion is not stamped late
 constexpr int kIdleTurnMs = 50;
 constexpr int kVisitTurnMs = 1;
 constexpr std::size_t kVisitors = 64;  // present at a time
@@ -85,7 +87,8 @@ void Subscribers::adjust() {
     while (open_ > target) close_one(*connections_[--open_]);
     while (open_ < target && unready_ < kOpeningMax) {
         if (open_ == connections_.size()) connections_.push_back(std::make_unique<Connection>());
-        const std::uint32_t index = process_ + open_ * options_.processes;
+        const std::uint32_t index =
+            process_ == options_.processes ? options_.clients + open_ : process_ + open_ * options_.processes;
         const bool slow = index < options_.clients && index >= options_.clients - options_.slow_clients();
         open_one(*connections_[open_], index, slow ? Kind::slow : Kind::regular);
         ++open_;

@@ -20,7 +20,8 @@ namespace spillway::load {
 
 class Subscribers {
 public:
-    /// Number `process` of options.processes: it holds the clients `process`, `process + processes`, and so on.
+    /// Number `process` of options.processes: it holds the clients `process`, `process + processes`, and so on. One more
+    /// holds those of the small channel aside, so that they do not wait in line behind the others' deliveries.
     Subscribers(const Options& options, Board& board, std::uint32_t process);
     Subscribers(const Subscribers&) = delete;
     Subscribers& operator=(const Subscribers&) = delete;
