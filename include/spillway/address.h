@@ -20,6 +20,11 @@ struct Address {
             if (bytes[i] != 0) return false;
         return bytes[10] == 0xFF && bytes[11] == 0xFF;
     }
+    /// 127.0.0.0/8 or ::1.
+    [[nodiscard]] constexpr bool is_loopback() const {
+        if (is_v4()) return bytes[12] == 127;
+        return bytes[15] == 1 && prefix(127).is_none();
+    }
     /// The first `bits` (0 to 128) bits, the others zero.
     [[nodiscard]] constexpr Address prefix(unsigned bits) const {
         Address cut;

@@ -76,6 +76,8 @@ inline constexpr std::size_t kGatherMax = 64;
 /// Bytes joined for one send of a fan-out pass: at most, and at least what a pass may join however many it goes to.
 inline constexpr std::size_t kJoinBytesMax = 64 * kKiB;
 inline constexpr std::size_t kJoinBytesLeast = 8 * kKiB;
+/// From so many bytes on a message goes without a copy (SEND_ZC) where the kernel can do that; smaller ones cost more that way.
+inline constexpr std::size_t kZeroCopyBytes = 16 * kKiB;
 /// Bytes that one pass copies into sockets, as far as joining is concerned: some tens of milliseconds. A pass is what the
 /// messages behind it wait for.
 inline constexpr std::size_t kPassBytes = 96 * kMiB;

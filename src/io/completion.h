@@ -16,6 +16,7 @@ enum class Op : std::uint8_t {
     recv,       // multishot; result = bytes, 0 = end of input, < 0 = -errno
     send_now,   // inline send of a batch; completes only as an exception
     send_wait,  // send that may wait for room; completes exactly once
+    send_zc,    // send without a copy; completes with its result, and with `more` once again as a notification
     wake,       // the ring's own wake-up read; never leaves the ring
 };
 
@@ -44,6 +45,8 @@ struct Completion {
     std::uint16_t buffer = 0;      // valid if has_buffer
     bool has_buffer = false;       // a provided buffer holds the bytes: give it back with Ring::give_back
     bool more = false;             // a multishot operation is still armed; false = re-arm or close, by result
+    bool notification = false;     // send_zc: the kernel needs the memory no longer
+    bool copied = false;           // of a notification: the kernel had copied the bytes after all
     bool socket_nonempty = false;  // more input was waiting already
 };
 

@@ -35,7 +35,7 @@ enum class RecvStart : std::uint8_t { at_once, poll_first };
 /// Cumulative figures of one ring, for the metrics. Read by its own thread.
 struct RingFigures {
     std::uint64_t enters = 0, sqes = 0, cqes = 0, overflows = 0, no_buffers = 0, send_again = 0, send_short = 0,
-                  wakes = 0;
+                  wakes = 0, zc_sends = 0, zc_notifications = 0, zc_copied = 0;
 };
 
 class Ring {
@@ -63,6 +63,11 @@ public:
     /// Sends all of it, waiting for room as long as it takes; one completion, with the bytes taken (fewer after an error
     /// or a shutdown) or -errno. `message` and what it points to must stay until then.
     virtual void send_wait(int fd, const msghdr* message, Token token) = 0;
+
+    /// Sends all of it like send_wait, but without copying the bytes where the way to the peer allows that (SEND_ZC). Completes
+    /// with the bytes taken or -errno and then, if that had `more` set, as a notification, which may take until the peer
+    /// has acknowledged them, also after the descriptor was closed: until then the memory must not change.
+    virtual void send_zc(int fd, std::span<const std::byte> bytes, Token token) = 0;
 
     // Driving.
 

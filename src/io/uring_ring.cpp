@@ -64,6 +64,9 @@ Completion decode(const io_uring_cqe& cqe) {
             .buffer = static_cast<std::uint16_t>(cqe.flags >> IORING_CQE_BUFFER_SHIFT),
             .has_buffer = (cqe.flags & IORING_CQE_F_BUFFER) != 0,
             .more = (cqe.flags & IORING_CQE_F_MORE) != 0,
+            .notification = (cqe.flags & IORING_CQE_F_NOTIF) != 0,
+            .copied = (cqe.flags & IORING_CQE_F_NOTIF) != 0 &&
+                      (static_cast<unsigned>(cqe.res) & IORING_NOTIF_USAGE_ZC_COPIED) != 0,
             .socket_nonempty = (cqe.flags & IORING_CQE_F_SOCK_NONEMPTY) != 0};
 }
 
@@ -228,6 +231,13 @@ void UringRing::send_wait(int fd, const msghdr* message, Token token) {
     io_uring_prep_sendmsg(next_sqe(token), fd, message, MSG_WAITALL | MSG_NOSIGNAL);
 }
 
+void UringRing::send_zc(int fd, std::span<const std::byte> bytes, Token token) {
+    SPILLWAY_DEBUG_ASSERT(!bytes.empty() && bytes.size() <= INT_MAX);
+    io_uring_prep_send_zc(next_sqe(token), fd, bytes.data(), bytes.size(), MSG_WAITALL | MSG_NOSIGNAL,
+                          IORING_SEND_ZC_REPORT_USAGE);
+    ++figures_.zc_sends;
+}
+
 /// One io_uring_enter. Returns how many queued operations the kernel took, or -errno.
 int UringRing::enter(Queued queued, unsigned wait_for, unsigned flags, const base::Duration* at_most) {
     publish_buffers();
@@ -351,6 +361,7 @@ bool UringRing::settle(Completion& completion) {
             ++figures_.wakes;
             return false;
         case Op::send_now: return settle_send(completion);
+        case Op::send_zc: count_zc(completion); return true;
         case Op::recv:
             if (completion.result == -ENOBUFS) ++figures_.no_buffers;
             if (completion.has_buffer) {
@@ -373,6 +384,12 @@ bool UringRing::settle_send(const Completion& completion) {
     if (completion.result == -EAGAIN) ++figures_.send_again;
     if (completion.result >= 0) ++figures_.send_short;
     return true;
+}
+
+void UringRing::count_zc(const Completion& completion) {
+    if (!completion.notification) return;
+    ++figures_.zc_notifications;
+    if (completion.copied) ++figures_.zc_copied;
 }
 
 std::span<const std::byte> UringRing::buffer(const Completion& completion) const {

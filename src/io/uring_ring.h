@@ -61,6 +61,7 @@ public:
     void send_now(int fd, std::span<const std::byte> bytes, Token token) override;
     void send_now(int fd, const msghdr* message, Token token) override;
     void send_wait(int fd, const msghdr* message, Token token) override;
+    void send_zc(int fd, std::span<const std::byte> bytes, Token token) override;
     void submit() override;
     void wait(base::Duration at_most) override;
     std::size_t take(std::span<Completion> out) override;
@@ -97,6 +98,7 @@ private:
     std::size_t copy_ready(std::span<Completion> out);
     bool settle(Completion& completion);
     bool settle_send(const Completion& completion);
+    void count_zc(const Completion& completion);
 
     // Fixed after set-up.
     UringOptions options_;

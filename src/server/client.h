@@ -42,6 +42,9 @@ inline constexpr std::size_t kClientKinds = 7;
     return names[static_cast<std::size_t>(kind)];
 }
 
+/// Where the peer is, asked once it matters: within one host the kernel copies whatever it sends.
+enum class PeerKind : std::uint8_t { unknown, this_host, elsewhere };
+
 /// Where the connection stands with the limits of its address (Gate).
 enum class GateState : std::uint8_t { unasked, asked, admitted, too_many, too_fast };
 
@@ -126,13 +129,14 @@ struct alignas(64) Client {
     CloseReason close_reason = CloseReason::finished;
     Seat seat = Seat::none;
     GateState gate = GateState::unasked;
+    PeerKind peer = PeerKind::unknown;
     CoreId place_home = 0;    // of its address
     std::uint32_t place = 0;  // there, once admitted
-    bool awaits_proxy_header = false;
-    bool main_port = false;     // counted among the connections of the main port
-    bool turned_away = false;   // refused before it said anything: one of those few
-    bool stale = false;         // its ping has been unanswered for too long for comfort
-    bool unauthorized = false;  // the app wants an authorisation, and the time for it runs since `opened`
+    bool awaits_proxy_header : 1 = false;
+    bool main_port : 1 = false;     // counted among the connections of the main port
+    bool turned_away : 1 = false;   // refused before it said anything: one of those few
+    bool stale : 1 = false;         // its ping has been unanswered for too long for comfort
+    bool unauthorized : 1 = false;  // the app wants an authorisation, and the time for it runs since `opened`
     [[nodiscard]] std::uint32_t slot() const { return static_cast<std::uint32_t>(id); }
     [[nodiscard]] std::uint32_t generation() const {
         return static_cast<std::uint32_t>(id >> 32) & ClientId::kGenerationMask;

@@ -229,6 +229,7 @@ void Core::dispatch(const io::Completion& done) {
         case io::Op::accept: life.accepted(done); break;
         case io::Op::recv: life.received(done); break;
         case io::Op::send_wait: sender.send_wait_done(done); break;
+        case io::Op::send_zc: sender.send_zc_done(done); break;
         case io::Op::send_now:
         case io::Op::wake:
         case io::Op::none: SPILLWAY_ASSERT(false); break;
@@ -335,6 +336,11 @@ void Core::publish_gauges() {
     stats.ring_send_again.set(f.send_again);
     stats.ring_send_short.set(f.send_short);
     stats.ring_wakes.set(f.wakes);
+    stats.ring_zc_sends.set(f.zc_sends);
+    stats.ring_zc_notifications.set(f.zc_notifications);
+    stats.ring_zc_copied.set(f.zc_copied);
+    stats.ring_zc_held.set(static_cast<std::int64_t>(sender.zero_copy().held()));
+    stats.ring_zc_routes_off.set(static_cast<std::int64_t>(sender.zero_copy().routes_off()));
 }
 
 void Core::check_invariants() {

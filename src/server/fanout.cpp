@@ -138,9 +138,12 @@ bool Fanout::serve(Channel& channel, const pubsub::Subscriber& subscriber) {
     // With other channels hot in this turn, what they have for the same client goes out as one send at its end.
     const bool shared = busy() && client.subscriptions.size() > 1;
     if (whole && !shared && !client.gaps && core_.sender.ready(client)) {
-        channel.pass.batch = core_.sender.batch();
-        core_.sender.add_direct(client, channel, core_.channels.pass_bytes(channel, wire_form(client.kind)));
-        return true;
+        const auto bytes = core_.channels.pass_bytes(channel, wire_form(client.kind));
+        if (!core_.sender.avoids_copy(client, bytes.size())) {
+            channel.pass.batch = core_.sender.batch();
+            core_.sender.add_direct(client, channel, bytes);
+            return true;
+        }
     }
     offer_each(channel, subscriber, client);
     return false;

@@ -82,6 +82,10 @@ constexpr auto kCounters = std::to_array<SimpleMetric>({
     {"uring_send_again_total", "Sends that found a full socket.", &Stats::ring_send_again},
     {"uring_send_short_total", "Sends of which a part was taken.", &Stats::ring_send_short},
     {"uring_wakes_total", "Wake-ups from other cores.", &Stats::ring_wakes},
+    {"uring_zc_sends_total", "Sends of large messages without a copy.", &Stats::ring_zc_sends},
+    {"uring_zc_notifications_total", "Of them, those whose memory the kernel has given back.",
+     &Stats::ring_zc_notifications},
+    {"uring_zc_copied_total", "Of them, those that the kernel copied after all.", &Stats::ring_zc_copied},
 });
 
 struct SimpleGauge {
@@ -99,6 +103,10 @@ constexpr auto kGauges = std::to_array<SimpleGauge>({
     {"messages_held_bytes", "Bytes that keeping them costs.", &Stats::message_bytes},
     {"queued_messages", "Messages waiting in clients' queues.", &Stats::queued_messages},
     {"queued_bytes", "Bytes of messages waiting in clients' queues.", &Stats::queued_bytes},
+    {"uring_zc_held", "Frames that the kernel may still read.", &Stats::ring_zc_held},
+    {"uring_zc_routes_off",
+     "Kinds of peers (this host, elsewhere) to whom large messages are copied, summed over the cores.",
+     &Stats::ring_zc_routes_off},
     {"mesh_depth", "Envelopes between cores, as the senders saw them.", &Stats::mesh_depth},
 });
 

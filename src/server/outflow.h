@@ -72,6 +72,11 @@ public:
     [[nodiscard]] bool empty() const { return queue.empty() && control_.empty(); }
     [[nodiscard]] std::uint64_t bytes() const { return queue.bytes() + control_bytes_ - control_taken_; }
     [[nodiscard]] bool in_flight() const { return parts_ != 0; }
+    /// Bytes (left) of the message that goes next; 0 when a control frame does, or nothing.
+    [[nodiscard]] std::size_t next_message_bytes(WireForm form) const {
+        if (queue.empty() || (queue.head_taken() == 0 && !control_.empty())) return 0;
+        return queue.at(0).held->message->frame(form).size() - queue.head_taken();
+    }
 
     /// What it takes itself, with its queue; frames of messages are accounted for where they are kept.
     [[nodiscard]] std::uint64_t memory_bytes() const {

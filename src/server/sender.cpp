@@ -23,7 +23,7 @@ bool is_shortage(int error) { return error == ENOMEM || error == ENOBUFS; }
 
 }  // namespace
 
-Sender::Sender(Core& core) : core_(core), batch_size_(core.send_batch) {
+Sender::Sender(Core& core) : core_(core), zero_copy_(core), batch_size_(core.send_batch) {
     SPILLWAY_ASSERT(batch_size_ >= 1 && batch_size_ <= kSendBatch);
     parts_.reserve(kSendBatch * kGatherMax);
 }
@@ -47,6 +47,14 @@ void Sender::add_direct(Client& client, pubsub::LocalChannel& channel, std::span
 void Sender::add_flush(Client& client) {
     SPILLWAY_DEBUG_ASSERT(client.out != nullptr && !client.sending && client.batch != batch_ && !settling_);
     if (client.gaps) core_.gaps.put_notices(client);
+    if (const std::size_t bytes = client.out->next_message_bytes(wire_form(client.kind));
+        bytes != 0 && avoids_copy(client, bytes)) {
+        client.batch = batch_;
+        items_[count_++] = {ItemKind::under_way, client.slot(), static_cast<std::uint32_t>(bytes), 0, false, nullptr};
+        batch_bytes_ += bytes;
+        start_waiting(client);
+        return;
+    }
     const std::size_t first = parts_.size();
     parts_.resize(first + kGatherMax);
     std::size_t bytes = 0;
@@ -72,10 +80,10 @@ void Sender::finish() {
     const std::size_t count = count_;
     for (std::size_t i = 0; i < count; ++i) {
         Item& item = items_[i];
-        if (item.kind == ItemKind::direct) {
-            settle_direct(item);
-        } else {
-            settle_flush(item);
+        switch (item.kind) {
+            case ItemKind::direct: settle_direct(item); break;
+            case ItemKind::flush: settle_flush(item); break;
+            case ItemKind::under_way: break;  // completes by itself
         }
     }
     count_ = batch_bytes_ = 0;
@@ -83,6 +91,12 @@ void Sender::finish() {
     batch_ = (batch_ + 1) & ClientId::kGenerationMask;
     if (batch_ == 0) batch_ = 1;
     settling_ = false;
+    // One at a time: what follows may come back here.
+    while (!zero_copied_.empty()) {
+        const io::Completion done = zero_copied_.front();
+        zero_copied_.pop_front();
+        send_zc_done(done);
+    }
 }
 
 void Sender::reap() {
@@ -93,6 +107,8 @@ void Sender::reap() {
             if (done.token.op == io::Op::send_now && done.token.generation == batch_ && done.token.slot < count_) {
                 items_[done.token.slot].exception = true;
                 items_[done.token.slot].result = done.result;
+            } else if (done.token.op == io::Op::send_zc) {
+                zero_copied_.push_back(done);
             } else {
                 core_.defer(done);
             }
@@ -240,7 +256,7 @@ void Sender::offer(Client& client, LocalChannelId channel, pubsub::Held* held, b
     const pubsub::QueueLimits limits{core_.config.queue_messages, core_.config.queue_bytes};
     const Priority priority = held->message->priority;
     // A client that takes what it is given does not lose messages because many of its channels were busy in one turn.
-    if (!behind && client.out != nullptr && !client.sending &&
+    if (!behind && client.out != nullptr && (!client.sending || client.batch == batch_) &&
         client.out->queue.over_threshold(priority, client.high_priority, limits)) {
         flush_now(client);
         if (client.state != ClientState::open) {
@@ -399,14 +415,22 @@ void Sender::start_waiting(Client& client) {
     if (client.gaps) core_.gaps.put_notices(client);
     Outflow& out = *client.out;
     std::size_t bytes = 0;
-    out.message = {};
-    out.message.msg_iovlen = out.compose(wire_form(client.kind), out.parts.data(), out.parts.size(), bytes);
-    out.message.msg_iov = out.parts.data();
+    const WireForm form = wire_form(client.kind);
+    const std::size_t next = out.next_message_bytes(form);
     out.waiting_since = core_.now;
     out.unsent_seen = core_.ring.unsent_bytes(client.fd);
     client.sending = true;
     ++waiting_;
-    core_.ring.send_wait(client.fd, &out.message, token(client.slot(), io::Op::send_wait));
+    if (next != 0 && avoids_copy(client, next)) {
+        static_cast<void>(out.compose(form, out.parts.data(), 1, bytes));
+        const iovec& part = out.parts[0];
+        zero_copy_.send(client, {static_cast<const std::byte*>(part.iov_base), part.iov_len}, out.queue.at(0).held);
+    } else {
+        out.message = {};
+        out.message.msg_iovlen = out.compose(form, out.parts.data(), out.parts.size(), bytes);
+        out.message.msg_iov = out.parts.data();
+        core_.ring.send_wait(client.fd, &out.message, token(client.slot(), io::Op::send_wait));
+    }
     core_.life.watch_writes(client);
 }
 
@@ -418,22 +442,39 @@ void Sender::note_progress(Client& client) {
 
 void Sender::send_wait_done(const io::Completion& done) {
     Client* client = core_.clients.find(done.token.slot, done.token.generation);
-    SPILLWAY_ASSERT(client != nullptr && client->sending);  // a slot is not freed while a send is under way
-    client->sending = false;
+    SPILLWAY_ASSERT(client != nullptr);  // a slot is not freed while a send is under way
+    send_ended(*client, done.result, false);
+}
+
+void Sender::send_zc_done(const io::Completion& done) {
+    const std::uint64_t id = zero_copy_.completed(done);
+    if (id == 0) return;
+    Client* client = core_.find(id);
+    SPILLWAY_ASSERT(client != nullptr);
+    // What was refused is begun anew, and copied then. What was taken leaves room, as far as we know.
+    const bool refused = ZeroCopy::is_refusal(done.result);
+    send_ended(*client, refused ? 0 : done.result, !refused);
+}
+
+void Sender::send_ended(Client& client, std::int32_t result, bool room) {
+    SPILLWAY_ASSERT(client.sending);
+    client.sending = false;
     --waiting_;
-    settle_outflow(*client, static_cast<std::size_t>(std::max(done.result, 0)));
-    if (client->state == ClientState::dead) {
-        core_.life.doom(*client);
+    settle_outflow(client, static_cast<std::size_t>(std::max(result, 0)));
+    if (client.state == ClientState::dead) {
+        core_.life.doom(client);
         return;
     }
-    if (done.result < 0 && is_shortage(-done.result)) {
-        core_.life.retry_later(*client, kRetryAfter);
-    } else if (done.result < 0) {
-        core_.life.abort(*client, CloseReason::peer_reset);
-    } else if (client->out->empty()) {
-        flushed(*client);
+    if (result < 0 && is_shortage(-result)) {
+        core_.life.retry_later(client, kRetryAfter);
+    } else if (result < 0) {
+        core_.life.abort(client, CloseReason::peer_reset);
+    } else if (client.out->empty()) {
+        flushed(client);
+    } else if (room) {
+        mark_dirty(client);
     } else {
-        start_waiting(*client);
+        start_waiting(client);
     }
 }
 

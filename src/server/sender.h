@@ -27,6 +27,7 @@
 #include "pubsub/send_queue.h"
 #include "server/client.h"
 #include "server/outflow.h"
+#include "server/zero_copy.h"
 
 namespace spillway::server {
 
@@ -76,6 +77,10 @@ public:
     void mark_dirty(Client& client);
 
     void send_wait_done(const io::Completion& completion);
+    void send_zc_done(const io::Completion& completion);
+    /// So many bytes for this client had better go through its queue, and from there without a copy.
+    [[nodiscard]] bool avoids_copy(Client& client, std::size_t bytes) { return zero_copy_.wanted(client, bytes); }
+    [[nodiscard]] ZeroCopy& zero_copy() { return zero_copy_; }
 
     /// Unsubscribed: lets go what is queued of the channel.
     void purge(Client& client, LocalChannelId channel);
@@ -100,7 +105,7 @@ public:
     void check_invariants();
 
 private:
-    enum class ItemKind : std::uint8_t { direct, flush };
+    enum class ItemKind : std::uint8_t { direct, flush, under_way };
     struct Item {
         ItemKind kind = ItemKind::direct;
         std::uint32_t slot = 0;
@@ -124,11 +129,13 @@ private:
     void lose_pass(Client& client, pubsub::LocalChannel& channel);
     void settle_outflow(Client& client, std::size_t taken);
     void start_waiting(Client& client);
+    void send_ended(Client& client, std::int32_t result, bool room);
     void flushed(Client& client);
     void let_go(const Client& client, const pubsub::QueueEntry& entry, DropReason reason);
     [[nodiscard]] io::Token token(std::uint32_t slot, io::Op op) const;
 
     Core& core_;
+    ZeroCopy zero_copy_;
     std::uint32_t batch_ = 1;  // never 0, never that of an earlier batch a client remembers
     std::size_t count_ = 0;
     std::size_t batch_bytes_ = 0;
@@ -138,8 +145,8 @@ private:
     std::array<msghdr, kSendBatch> messages_{};
     base::Fifo<std::uint64_t> dirty_;
     std::vector<std::unique_ptr<Outflow>> spare_;
-    std::size_t spare_least_ = 0;  // since the last trim
-    std::vector<io::Completion> reaped_;
+    std::size_t spare_least_ = 0;             // since the last trim
+    base::Fifo<io::Completion> zero_copied_;  // completions that a batch brought
     std::uint64_t outflows_ = 0;
     std::uint64_t outflow_bytes_ = 0;
     std::uint64_t waiting_ = 0;

@@ -114,7 +114,8 @@ struct alignas(64) Stats {
     base::Counter slices;
     base::Counter turns;
     base::Counter ring_enters, ring_sqes, ring_cqes, ring_overflows, ring_no_buffers, ring_send_again, ring_send_short,
-        ring_wakes;
+        ring_wakes, ring_zc_sends, ring_zc_notifications, ring_zc_copied;
+    base::Gauge ring_zc_held, ring_zc_routes_off;
     base::Histogram broadcast;                   // sequenced -> last local send of it
     base::Histogram slice;                       // of fan-out
     base::Histogram slice_cpu;                   // CPU time of each kSlicesWatched-th of them

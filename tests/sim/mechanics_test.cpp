@@ -620,4 +620,80 @@ TEST_CASE("messages that wait for the kernel's memory are given up with their ch
     world.check_rest();
 }
 
+// ---- large messages
+
+namespace {
+
+/// Every message counts as a large one.
+SimOptions all_large() {
+    SimOptions options = calm();
+    options.zero_copy_from = 1;
+    return options;
+}
+
+std::uint64_t sends_without_copy(SimWorld& world) { return world.ring(0).figures().zc_sends; }
+
+}  // namespace
+
+TEST_CASE("DESIGN 8 a frame is held until the kernel's notification, though its client is gone") {
+    SimOptions options = all_large();
+    options.calm = false;
+    SimWorld world(options);
+    SimClient& client = world.subscriber(0, {"room"});
+    SimPublisher& publisher = world.connect_publisher(0);
+    world.settle();
+    REQUIRE(world.core(0).sender.zero_copy().held() == 0);
+    // Until a notification comes late enough for the end of a client to fit in between.
+    bool seen = false;
+    for (int attempt = 0; attempt < 20 && !seen; ++attempt) {
+        const std::uint64_t before = sends_without_copy(world);
+        publish(publisher, event({"room"}));
+        for (int i = 0; i < 10 && sends_without_copy(world) == before; ++i) run(world, 0);
+        REQUIRE(sends_without_copy(world) == before + 1);
+        client.read(kAll);
+        run(world, 0, 6);
+        seen = world.core(0).sender.zero_copy().held() == 1 && world.core(0).sender.outflows() == 0;
+        if (seen) client.reset();
+        if (!seen) world.settle();
+    }
+    REQUIRE(seen);
+    run(world, 0, 2);
+    CHECK(world.core(0).holds.in_use() == world.core(0).sender.zero_copy().held());
+    world.settle();
+    CHECK(world.core(0).sender.zero_copy().held() == 0);
+    CHECK(world.core(0).holds.in_use() == 0);
+    world.end();
+}
+
+TEST_CASE("DESIGN 2 where the kernel copies after all, large messages are soon copied by us") {
+    for (const bool copies : {true, false}) {
+        SimWorld world(all_large());
+        world.ring(0).faults.copied = copies ? 1000 : 0;
+        SimClient& client = world.subscriber(0, {"room"});
+        SimPublisher& publisher = world.connect_publisher(0);
+        for (int i = 0; i < 50; ++i) {
+            publish(publisher, event({"room"}));
+            world.settle();
+        }
+        CHECK(client.numbers().size() == 50);
+        if (copies) CHECK(sends_without_copy(world) == server::ZeroCopyRoute::kWindow);
+        if (!copies) CHECK(sends_without_copy(world) >= 50);
+        CHECK(world.core(0).sender.zero_copy().routes_off() == (copies ? 1 : 0));
+        world.end();
+    }
+}
+
+TEST_CASE("a send without a copy that is refused is made with one, and nothing is lost") {
+    SimWorld world(all_large());
+    world.ring(0).faults.zc_refused = 1000;
+    SimClient& client = world.subscriber(0, {"room"});
+    SimPublisher& publisher = world.connect_publisher(0);
+    for (int i = 0; i < 5; ++i) publish(publisher, event({"room"}));
+    world.settle();
+    CHECK(client.numbers().size() == 5);
+    CHECK(sends_without_copy(world) >= 1);
+    CHECK(world.core(0).sender.zero_copy().routes_off() == 1);
+    world.end();
+}
+
 }  // namespace spillway::test

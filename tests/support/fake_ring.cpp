@@ -31,7 +31,7 @@ void FakeRing::enqueue(Operation operation) {
     const AsideWork aside;
     if (queue_.size() == sizes_.sq_entries) submit();
     ++figures_.sqes;
-    if (operation.kind == Kind::accept || operation.kind == Kind::recv || operation.kind == Kind::send_wait)
+    if (operation.kind == Kind::accept || operation.kind == Kind::recv || waits_for_room(operation.kind))
         network_.begin_operation(operation.fd);
     operation.id = next_id_++;
     queue_.push_back(std::move(operation));
@@ -59,6 +59,13 @@ void FakeRing::send_now(int fd, const msghdr* message, Token token) {
 
 void FakeRing::send_wait(int fd, const msghdr* message, Token token) {
     enqueue({.kind = Kind::send_wait, .fd = fd, .token = token, .message = message});
+}
+
+void FakeRing::send_zc(int fd, std::span<const std::byte> bytes, Token token) {
+    const AsideWork aside;
+    sim_check(!bytes.empty(), "sends no empty messages");
+    ++figures_.zc_sends;
+    enqueue({.kind = Kind::send_zc, .fd = fd, .token = token, .parts = {bytes}, .bytes = bytes.size()});
 }
 
 void FakeRing::split(Operation& operation, const msghdr& message) {
@@ -107,11 +114,12 @@ void FakeRing::run(Operation& operation) {
         case Kind::send_now: run_send(operation); return;
         case Kind::accept:
         case Kind::recv:
-        case Kind::send_wait: break;
+        case Kind::send_wait:
+        case Kind::send_zc: break;
     }
-    if (operation.kind == Kind::send_wait) {
+    if (waits_for_room(operation.kind)) {
         check_alone(operation);
-        split(operation, *operation.message);
+        if (operation.message != nullptr) split(operation, *operation.message);
         operation.print = print_of(operation);
     }
     operations_.push_back(std::make_unique<Operation>(std::move(operation)));
@@ -150,7 +158,7 @@ int FakeRing::network_error() {
 /// Two sends of one stream at a time could interleave; so could two of one batch.
 void FakeRing::check_alone(const Operation& operation) {
     for (const auto& other : operations_)
-        sim_check(other->kind != Kind::send_wait || other->fd != operation.fd,
+        sim_check(!waits_for_room(other->kind) || other->fd != operation.fd,
                   "has one send of a socket under way at a time");
     if (operation.kind != Kind::send_now || network_.connection(operation.fd) == nullptr) return;
     FakeConnection& connection = *network_.connection(operation.fd);
@@ -193,7 +201,8 @@ void FakeRing::fire(Operation& operation) {
     switch (operation.kind) {
         case Kind::accept: fire_accept(operation); break;
         case Kind::recv: fire_recv(operation); break;
-        case Kind::send_wait: fire_send(operation); break;
+        case Kind::send_wait:
+        case Kind::send_zc: fire_send(operation); break;
         case Kind::cancel:
         case Kind::send_now: break;
     }
@@ -261,9 +270,18 @@ void FakeRing::receive_piece(Operation& operation, FakeConnection& connection) {
 void FakeRing::fire_send(Operation& operation) {
     FakeConnection& connection = *network_.connection(operation.fd);
     const auto end = [&](int error) {
+        // A send without a copy that failed before it began has nothing to notify of.
+        const bool noticed =
+            operation.kind == Kind::send_zc && (error == 0 || operation.taken != 0 || dice_.chance(500));
+        if (noticed) notices_.push_back({operation, looks_ + dice_.below(20), dice_.chance(faults.copied)});
         post(operation, {.token = operation.token,
-                         .result = operation.taken != 0 ? static_cast<std::int32_t>(operation.taken) : -error});
+                         .result = operation.taken != 0 ? static_cast<std::int32_t>(operation.taken) : -error,
+                         .more = noticed});
     };
+    if (operation.kind == Kind::send_zc && operation.taken == 0 && dice_.chance(faults.zc_refused)) {
+        constexpr int kRefusals[] = {EINVAL, EOPNOTSUPP, ENOMEM, ENOBUFS};
+        return end(kRefusals[dice_.below(4)]);
+    }
     if (connection.broken) return end(broken_errno(connection));
     if (connection.write_shut) return end(EPIPE);
     if (dice_.chance(faults.send_error)) {
@@ -288,6 +306,7 @@ void FakeRing::progress() {
     const AsideWork aside;
     ++looks_;
     release_late();
+    release_notices();
     if (dice_.chance(faults.overflow)) full_until_ = looks_ + dice_.between(1, 8);
     const std::size_t first = operations_.empty() ? 0 : dice_.below(operations_.size());
     for (std::size_t i = 0; i < operations_.size(); ++i) {
@@ -308,9 +327,9 @@ void FakeRing::wait(base::Duration /*at_most*/) {
 
 void FakeRing::post(Operation& operation, Completion completion) {
     // A multishot request ends when the completion queue is full: the kernel keeps this one aside, and no more.
-    if (is_full()) completion.more = false;
+    if (is_full() && operation.kind != Kind::send_zc) completion.more = false;
     if (looks_ < full_until_) ++figures_.overflows;
-    operation.over = !completion.more;
+    operation.over = !completion.more || operation.kind == Kind::send_zc;
     Done done{completion, operation.fd, operation.id, 0};
     // Late, or behind a late one of the same operation.
     const auto earlier = std::ranges::find(late_.rbegin(), late_.rend(), operation.id, &Done::operation);
@@ -337,6 +356,24 @@ void FakeRing::release_late() {
     }
 }
 
+/// In any order, each behind its result.
+void FakeRing::release_notices() {
+    for (std::size_t i = 0; i < notices_.size();) {
+        const Notice& notice = notices_[i];
+        const auto same = [&](const Done& done) { return done.operation == notice.operation.id; };
+        if (notice.due > looks_ || std::ranges::any_of(late_, same) || std::ranges::any_of(done_, same)) {
+            ++i;
+            continue;
+        }
+        sim_check(print_of(notice.operation) == notice.operation.print,
+                  "leaves the memory of a send without a copy alone until it is notified");
+        ++figures_.zc_notifications;
+        if (notice.copied) ++figures_.zc_copied;
+        complete({{.token = notice.operation.token, .notification = true, .copied = notice.copied}, -1, 0, 0});
+        notices_.erase(notices_.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+}
+
 void FakeRing::complete(const Done& done) {
     const Completion& c = done.completion;
     trace_ = (trace_ ^ c.token.packed() ^ static_cast<std::uint64_t>(c.result)) * 0x100000001B3ULL + (c.more ? 1 : 0);
@@ -351,7 +388,7 @@ std::size_t FakeRing::take(std::span<Completion> out) {
         const Done& done = done_.front();
         const Completion& c = done.completion;
         if (c.result == -ENOBUFS && c.token.op == Op::recv) ++figures_.no_buffers;
-        if (done.fd >= 0 && !c.more) network_.end_operation(done.fd);
+        if (done.fd >= 0 && (!c.more || c.token.op == Op::send_zc)) network_.end_operation(done.fd);
         ++figures_.cqes;
         out[n++] = c;
         done_.pop_front();
@@ -414,7 +451,8 @@ unsigned FakeRing::refuse_waiting(int listener, std::string_view answer, unsigne
 }
 
 bool FakeRing::at_rest() const {
-    return operations_.empty() && queue_.empty() && done_.empty() && late_.empty() && free_.size() == buffers_.size();
+    return operations_.empty() && queue_.empty() && done_.empty() && late_.empty() && notices_.empty() &&
+           free_.size() == buffers_.size();
 }
 
 }  // namespace spillway::test

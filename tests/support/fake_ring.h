@@ -7,7 +7,7 @@
 //
 // It watches its owner: no descriptor is closed with an operation on it or twice, buffers are given back once, a socket has
 // one send under way and one per batch, the memory of a waiting send is read when the bytes go and must not have changed
-// by then.
+// by then, nor that of a send without a copy until its notification, which may be very late.
 //
 // Thread: one, like everything in a simulation.
 #pragma once
@@ -61,6 +61,8 @@ struct FakeFaults {
     unsigned send_error = 0;    // of sends: the network fails
     unsigned overflow = 0;  // of looks: for some there is no room in the completion queue, and no request stays armed
     unsigned cancel_race = 0;  // what is to be cancelled completes first, in part or for good
+    unsigned copied = 0;       // a send without a copy is reported as copied
+    unsigned zc_refused = 0;   // a send without a copy that cannot be had
 };
 
 class FakeRing final : public io::Ring {
@@ -77,6 +79,7 @@ public:
     void send_now(int fd, std::span<const std::byte> bytes, io::Token token) override;
     void send_now(int fd, const msghdr* message, io::Token token) override;
     void send_wait(int fd, const msghdr* message, io::Token token) override;
+    void send_zc(int fd, std::span<const std::byte> bytes, io::Token token) override;
     void submit() override;
     void wait(base::Duration at_most) override;
     std::size_t take(std::span<io::Completion> out) override;
@@ -102,7 +105,7 @@ public:
     [[nodiscard]] bool rouses() const { return woken_ || !done_.empty(); }
     [[nodiscard]] bool woken() const { return woken_; }
     /// Completions that happened and are not visible yet.
-    [[nodiscard]] bool has_late() const { return !late_.empty(); }
+    [[nodiscard]] bool has_late() const { return !late_.empty() || !notices_.empty(); }
     /// Nothing is armed, submitted, completed or lent.
     [[nodiscard]] bool at_rest() const;
     [[nodiscard]] std::size_t armed() const { return operations_.size(); }
@@ -118,7 +121,7 @@ public:
     [[nodiscard]] std::uint64_t trace() const { return trace_; }
 
 private:
-    enum class Kind : std::uint8_t { accept, recv, cancel, send_now, send_wait };
+    enum class Kind : std::uint8_t { accept, recv, cancel, send_now, send_wait, send_zc };
     struct Operation {
         Kind kind = Kind::accept;
         int fd = -1;
@@ -136,6 +139,12 @@ private:
         int fd = -1;
         std::uint64_t operation = 0;
         std::uint64_t due = 0;
+    };
+    /// Of a send without a copy: comes behind its result, and the memory is looked at until then.
+    struct Notice {
+        Operation operation;
+        std::uint64_t due = 0;
+        bool copied = false;
     };
     struct Buffer {
         std::unique_ptr<std::byte[]> bytes;
@@ -157,6 +166,8 @@ private:
     [[nodiscard]] bool is_full() const { return looks_ < full_until_ || done_.size() >= sizes_.cq_entries; }
     void post(Operation& operation, io::Completion completion);
     void release_late();
+    void release_notices();
+    [[nodiscard]] static bool waits_for_room(Kind kind) { return kind == Kind::send_wait || kind == Kind::send_zc; }
     void complete(const Done& done);
     static void split(Operation& operation, const msghdr& message);
     static std::uint64_t print_of(const Operation& operation);
@@ -169,6 +180,7 @@ private:
     std::vector<std::unique_ptr<Operation>> operations_;  // armed
     std::deque<Done> done_;                               // to be taken
     std::deque<Done> late_;                               // completed, not yet visible
+    std::vector<Notice> notices_;                         // memory the kernel may still read
     std::vector<Buffer> buffers_;
     std::deque<std::uint16_t> free_;
     io::RingFigures figures_;

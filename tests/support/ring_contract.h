@@ -13,6 +13,7 @@
 #include <chrono>
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -382,6 +383,66 @@ inline void waits_for_room(RingWorld& world) {
     ring.close(c.fd);
 }
 
+/// Its result and, behind it, its notification.
+inline void expect_zc(Ring& ring, std::uint32_t slot, std::int32_t result) {
+    const auto done = next(ring);
+    CHECK(done.token == token(Op::send_zc, slot));
+    CHECK(done.result == result);
+    CHECK_FALSE(done.notification);
+    REQUIRE(done.more);
+    const auto notice = next(ring);
+    CHECK(notice.token == token(Op::send_zc, slot));
+    CHECK(notice.notification);
+    CHECK_FALSE(notice.more);
+}
+
+inline void sends_without_copy(RingWorld& world) {
+    Ring& ring = world.ring();
+    auto c = connect_one(world);
+    const std::string large(20'000, 'z');
+    ring.send_zc(c.fd, std::as_bytes(std::span(large)), token(Op::send_zc, 5));
+    ring.submit();
+    CHECK(read(ring, *c.remote, large.size()) == large);
+    expect_zc(ring, 5, 20'000);
+    CHECK(quiet(ring));
+    CHECK(ring.figures().zc_sends == 1);
+    CHECK(ring.figures().zc_notifications == 1);
+    ring.close(c.fd);
+}
+
+inline void waits_for_room_without_copy(RingWorld& world) {
+    Ring& ring = world.ring();
+    auto c = connect_one(world, 4096);
+    ring.configure(c.fd, 4096);
+    const auto before = fill(ring, c.fd, std::string(3000, 'z'));
+    const std::string large(60'000, 'w');
+    ring.send_zc(c.fd, std::as_bytes(std::span(large)), token(Op::send_zc, 3));
+    ring.submit();
+    CHECK(quiet(ring));
+    CHECK(read(ring, *c.remote, before + 60'000) == std::string(before, 'z') + large);
+    expect_zc(ring, 3, 60'000);
+    ring.close(c.fd);
+}
+
+inline void shutdown_ends_a_send_without_copy(RingWorld& world) {
+    Ring& ring = world.ring();
+    auto c = connect_one(world, 4096);
+    ring.configure(c.fd, 4096);
+    fill(ring, c.fd, std::string(3000, 'z'));
+    const std::string large(100'000, 'w');
+    ring.send_zc(c.fd, std::as_bytes(std::span(large)), token(Op::send_zc));
+    ring.submit();
+    REQUIRE(quiet(ring));
+    ring.shutdown(c.fd, SHUT_RDWR);
+    const auto end = next(ring);
+    CHECK(end.token.op == Op::send_zc);
+    CHECK(end.result < 100'000);
+    c.remote.reset();  // and whatever was taken is acknowledged or given up
+    if (end.more) CHECK(next(ring).notification);
+    CHECK(quiet(ring));
+    ring.close(c.fd);
+}
+
 inline void shutdown_ends_everything(RingWorld& world) {
     Ring& ring = world.ring();
     auto c = connect_one(world, 4096);
@@ -605,6 +666,9 @@ inline std::vector<RingClause> ring_contract() {
         {"an inline send that fits in part tells how much, then EAGAIN", {}, sends_in_part},
         {"a gathered inline send that fits in part tells how much", {}, sends_gathered_in_part},
         {"a waiting send completes once, when the peer has made room", {}, waits_for_room},
+        {"a send without a copy tells its result, then when the memory is free", {}, sends_without_copy},
+        {"a send without a copy waits for room", {}, waits_for_room_without_copy},
+        {"shutdown ends a send without a copy that waits", {}, shutdown_ends_a_send_without_copy},
         {"shutdown ends the receive and the waiting send by themselves", {}, shutdown_ends_everything},
         {"after closing the write side input still arrives", {}, half_close_keeps_receiving},
         {"cancel ends one operation and leaves the others", {}, cancels},

@@ -59,6 +59,8 @@ FakeFaults draw_faults(const Rates& rates) {
     faults.send_error = rates.draw() / 20;
     faults.overflow = rates.draw() / 4;
     faults.cancel_race = rates.draw() * 2;
+    faults.copied = rates.draw() * 3;
+    faults.zc_refused = rates.draw() / 4;
     return faults;
 }
 
@@ -119,6 +121,7 @@ SimOptions draw_circumstances(std::uint64_t seed) {
     o.ring.cq_entries = o.ring.sq_entries * 4;
     o.ring.buffers = pick(dice, kBuffers);
     o.ring.buffer_bytes = pick(dice, kBufferBytes);
+    o.zero_copy_from = dice.chance(300) ? dice.between(1, 200) : kZeroCopyBytes;
     o.per_reading = pick(dice, kReadings);
     o.channels = dice.between(1, 6);
     o.clients = dice.between(2, dice.chance(250) ? 40 : 14);

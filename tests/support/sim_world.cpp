@@ -67,6 +67,7 @@ SimWorld::SimWorld(const SimOptions& options)
             node.listener, i == 0 ? ops_listener_ : -1, options.clients_max, &notices_, options.send_batch});
         node.core->home.set_witness(this);
         node.core->begin();
+        node.core->sender.zero_copy().take_from(options.zero_copy_from);
     }
     for (std::size_t i = 0; i < options.channels; ++i)
         channels_.push_back(std::string(kKinds[(i + options.seed) % std::size(kKinds)]) + std::to_string(i));
@@ -413,7 +414,8 @@ void SimWorld::check_operations() {
         server::Core& c = *node->core;
         node->ring->for_each_under_way([&](io::Token token, int fd) {
             if (token.op == io::Op::accept) return;
-            const Client* client = c.clients.find(token.slot, token.generation);
+            const Client* client = token.op == io::Op::send_zc ? c.find(c.sender.zero_copy().client_of(token.slot))
+                                                               : c.clients.find(token.slot, token.generation);
             sim_check(client != nullptr && client->fd == fd, "has no operation under way of a slot that is free");
         });
         c.clients.for_each([&](std::uint32_t, Client& client) {
@@ -668,6 +670,7 @@ void SimWorld::check_nothing_left() {
         sim_check(c.holds.in_use() == 0, "holds no message");
         sim_check(c.users.watches() == 0, "watches nobody");
         sim_check(c.sender.outflows() == 0 && c.sender.queued_messages() == 0, "has every outflow back");
+        sim_check(c.sender.zero_copy().held() == 0, "holds no frame for the kernel");
         sim_check(c.gate.book().clients() == 0, "gives every place of an address back");
         sim_check(c.http.exchanges() == 0, "has every exchange back");
         sim_check(c.key_office.keys().pending() == 0, "hears the end of every idempotency key");

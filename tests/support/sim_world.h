@@ -70,7 +70,8 @@ struct SimOptions {
     std::size_t members_max = 100;       // of a presence channel
     bool calm = false;                   // nothing goes wrong, nothing may be lost
     std::size_t clients_max = 1U << 12;  // slots per core
-    std::size_t strike_at = 0;           // the step at which somebody goes, whatever he is doing; 0 = nobody
+    std::size_t zero_copy_from = kZeroCopyBytes;
+    std::size_t strike_at = 0;  // the step at which somebody goes, whatever he is doing; 0 = nobody
     enum class Way : std::uint8_t { close_frame, fin, rst, network };
     Way strike = Way::rst;
     enum class End : std::uint8_t { in_order, drained, abrupt, forced };

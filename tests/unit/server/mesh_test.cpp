@@ -48,6 +48,7 @@ public:
     void send_now(int, std::span<const std::byte>, io::Token) override { unexpected(); }
     void send_now(int, const msghdr*, io::Token) override { unexpected(); }
     void send_wait(int, const msghdr*, io::Token) override { unexpected(); }
+    void send_zc(int, std::span<const std::byte>, io::Token) override { unexpected(); }
     void submit() override { unexpected(); }
     void wait(base::Duration) override { unexpected(); }
     std::size_t take(std::span<io::Completion>) override { return 0; }
