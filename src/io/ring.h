@@ -91,6 +91,10 @@ public:
 
     /// Options of an accepted TCP socket: no delay, bounded kernel send buffer (0 = the system's default).
     virtual void configure(int fd, std::uint64_t send_buffer_bytes) = 0;
+    /// For a connection that says much and hears little: the kernel acknowledges what is received from it when acknowledge()
+    /// is called, not before the receive completes. Costs nothing where it cannot be had.
+    virtual void acknowledge_later(int /*fd*/) {}
+    virtual void acknowledge(int /*fd*/) {}
     [[nodiscard]] virtual PeerAddress peer(int fd) const = 0;
     /// Bytes sent that the peer has not acknowledged (SIOCOUTQ, tcp(7)). While a send waits for room, a smaller figure than
     /// before is progress.

@@ -422,6 +422,20 @@ void UringRing::configure(int fd, std::uint64_t send_buffer_bytes) {
     static_cast<void>(::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes));
 }
 
+// A receive that empties the socket of a peer to whom nothing is sent sends the ACK itself, before it completes: the
+// kernel takes that for a one-way stream. TCP_QUICKACK (tcp(7)): 0 makes it wait for an answer to carry the ACK, at most
+// 40 ms; an even number sends what is due now.
+void UringRing::acknowledge_later(int fd) {
+    const int later = 0;
+    static_cast<void>(::setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &later, sizeof later));
+}
+
+void UringRing::acknowledge(int fd) {
+    const int now = 2;
+    static_cast<void>(::setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &now, sizeof now));
+    acknowledge_later(fd);  // without an ACK that is due the one before ends the waiting
+}
+
 PeerAddress UringRing::peer(int fd) const {
     PeerAddress peer;
     sockaddr_storage storage = {};

@@ -69,6 +69,8 @@ public:
     void give_back(std::uint16_t buffer) override;
     [[nodiscard]] std::uint32_t buffers_free() const override { return buffers_free_; }
     void configure(int fd, std::uint64_t send_buffer_bytes) override;
+    void acknowledge_later(int fd) override;
+    void acknowledge(int fd) override;
     [[nodiscard]] PeerAddress peer(int fd) const override;
     [[nodiscard]] std::uint64_t unsent_bytes(int fd) const override;
     void shutdown(int fd, int how) override;

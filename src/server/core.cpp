@@ -119,7 +119,20 @@ base::Duration Core::turn() {
 
     // 1. What the kernel finished: bytes in become work. First, so that what it leaves is seen to in this same turn.
     bool busy = take_completions();
-    // 2. Timeouts, after activity was seen.
+    // 2. Other cores, and this one's messages to itself: joins, publications, broadcasts, until nothing comes any more.
+    home.resume();
+    busy |= drain_mesh();
+    say_slow();
+    home.tell_due();
+    census.step();
+    // 3. To other cores before our own fan-out: they work at the same time.
+    port.flush();
+    // 4. Answers, which are few, do not wait for a slice of broadcasts; then that.
+    sender.flush_dirty();
+    fanout.run();
+    publishing.acknowledge();
+    users.go_on();
+    // 5. Timeouts, after activity was seen, and what else is due by the clock; nothing that was waiting for this turn waits for it.
     expire(busy);
     drain.step();
     review.step();
@@ -128,18 +141,6 @@ base::Duration Core::turn() {
     calls.step();
     memory.step();
     if (watches_health_ && health.due(now)) health.step(config, now, memory.take_peak());
-    // 3. Other cores, and this one's messages to itself: joins, publications, broadcasts, until nothing comes any more.
-    home.resume();
-    busy |= drain_mesh();
-    say_slow();
-    home.tell_due();
-    census.step();
-    // 4. To other cores before our own fan-out: they work at the same time.
-    port.flush();
-    // 5. Answers, which are few, do not wait for a slice of broadcasts; then that.
-    sender.flush_dirty();
-    fanout.run();
-    users.go_on();
     // 6. One send per client that gained something else.
     life.retry_sends();
     sender.flush_dirty();

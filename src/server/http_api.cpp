@@ -323,6 +323,7 @@ void HttpApi::upgrade(const Request& request) {
         }
     }
     if (!core_.http.enter(client, ClientKind::publisher)) return;
+    core_.ring.acknowledge_later(client.fd);
     client.request = 0;
     client.answers_due = every;
     core_.http.answer_upgrade(client);

@@ -20,8 +20,15 @@ void to_publications(AppIndex app, std::span<const protocol::PublishEvent> event
     }
 }
 
+void PublisherFront::acknowledge() {
+    for (const std::uint64_t id : heard_)
+        if (const Client* client = core_.find(id)) core_.ring.acknowledge(client->fd);
+    heard_.clear();
+}
+
 bool PublisherFront::message(Client& client, std::string_view text) {
     ++client.request;
+    if (heard_.empty() || heard_.back() != client.id) heard_.push_back(client.id);
     const AppConfig& app = core_.apps[client.app];
     const protocol::ApiLimits limits{app.max_event_bytes, app.max_event_name, app.max_channel_name,
                                      app.max_channels_per_event, app.max_batch};

@@ -31,6 +31,9 @@ public:
     /// False: the mesh has no room for it now. It is to be brought again when there is.
     [[nodiscard]] bool message(Client& client, std::string_view text);
 
+    /// Acknowledges what publishers have said in this turn: after the fan-out, which would wait for it.
+    void acknowledge();
+
     /// The client is gone.
     void forget(const Client& client);
 
@@ -45,6 +48,7 @@ private:
     Core& core_;
     protocol::ApiScratch scratch_;
     std::vector<Publication> publications_;
+    std::vector<std::uint64_t> heard_;                        // in this turn
     std::unordered_map<std::uint64_t, std::uint64_t> keyed_;  // client -> call of the message that waits for its key
 };
 

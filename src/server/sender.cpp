@@ -385,6 +385,7 @@ void Sender::flush_now(Client& client) {
 
 void Sender::flush_dirty() {
     finish();
+    if (dirty_.empty()) return;
     const base::Instant end = core_.clock.now() + kSlice;
     for (;;) {
         if (dirty_.empty()) {
