@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The Spillway authors
 # SPDX-License-Identifier: Apache-2.0
 """Servers as child processes: Spillway and its peers, each pinned, each with the flags by which spillway-load finds it."""
+import json
 import os
 import select
 import shutil
@@ -8,6 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 from machine import ROOT
@@ -76,7 +78,15 @@ def spillway(build, cpus, flags=()):
     port, metrics = free_port(), free_port()
     words = [build / "spillway", "--port", port, "--metrics-port", metrics, "--cores", len(cpus), "--max-clients", 0,
              "--echo", "/echo", "--ping-interval", "3600s", "--read-timeout", "7200s", "--write-timeout", "3600s", *flags]
-    return Server("spillway", words, cpus, port, ["--port", str(port), "--metrics-port", str(metrics)])
+    server = Server("spillway", words, cpus, port, ["--port", str(port), "--metrics-port", str(metrics)])
+    server.metrics_port = metrics
+    return server
+
+
+def stats(server):
+    """Spillway's own figures."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{server.metrics_port}/stats", timeout=10) as answer:
+        return json.load(answer)
 
 
 def _peer_load(port):

@@ -5,12 +5,13 @@
 // send() loop and by the ring's inline sends, in turns within one run. No WebSocket, no channels, no queues: what the
 // server needs beyond this is its own. Only ratios within one run compare; machines drift.
 //
-//     limit [--sockets N] [--rounds N] [--bytes N] [--batch N] [--sender CPU] [--reader CPU]
+//     limit [--sockets N] [--rounds N] [--bytes N] [--batch N] [--sender CPU] [--reader CPU] [--spin 1]
 //     limit --on-demand 1 ...
 //
 // A child process, pinned to another CPU, reads; each round waits until it has read everything. On demand it says "ready",
 // and for each line on its input it makes one pass by the ring and says how many nanoseconds the sends took, and how
-// many until everything was read: spillway-load asks so between its own broadcasts.
+// many until everything was read: spillway-load asks so between its own broadcasts. With --spin the reader never sleeps,
+// so that no send pays for waking it: the least a send can cost.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -57,6 +58,7 @@ struct Plan {
     unsigned sender = 0;  // CPUs
     unsigned reader = 1;
     unsigned on_demand = 0;
+    unsigned spin = 0;
 };
 
 [[noreturn]] void fail(const char* what) {
@@ -67,7 +69,7 @@ struct Plan {
 [[noreturn]] void usage() {
     std::fprintf(stderr,
                  "usage: limit [--sockets N] [--rounds N] [--bytes N] [--batch N] [--sender CPU] [--reader CPU] "
-                 "[--on-demand 1]\n");
+                 "[--on-demand 1] [--spin 1]\n");
     std::exit(2);
 }
 
@@ -82,6 +84,7 @@ Plan parse(int argc, char** argv) {
                           : name == "--sender"    ? &plan.sender
                           : name == "--reader"    ? &plan.reader
                           : name == "--on-demand" ? &plan.on_demand
+                          : name == "--spin"      ? &plan.spin
                                                   : nullptr;
         const std::string_view text = i + 1 < argc ? argv[i + 1] : "";
         if (value == nullptr || std::from_chars(text.data(), text.data() + text.size(), *value).ec != std::errc{})
@@ -121,7 +124,8 @@ void pin(unsigned cpu) {
     std::vector<epoll_event> events(512);
     std::vector<char> bytes(64 * 1024);
     for (;;) {
-        const int ready = ::epoll_wait(poll.get(), events.data(), static_cast<int>(events.size()), -1);
+        const int ready =
+            ::epoll_wait(poll.get(), events.data(), static_cast<int>(events.size()), plan.spin != 0 ? 0 : -1);
         for (int i = 0; i < ready; ++i) {
             const auto n =
                 ::recv(events[static_cast<std::size_t>(i)].data.fd, bytes.data(), bytes.size(), MSG_DONTWAIT);

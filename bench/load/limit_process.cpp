@@ -46,6 +46,7 @@ std::uint32_t frame_bytes(std::uint32_t size) { return size + (size < 126 ? 2 : 
                                    std::to_string(placed ? options.limit_cpus[0] : 0),
                                    "--reader",
                                    std::to_string(placed ? options.limit_cpus[1] : 1)};
+    if (options.spin) words.insert(words.end(), {"--spin", "1"});
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);

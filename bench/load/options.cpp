@@ -61,6 +61,8 @@ how
                                --limit PROGRAM, --limit-cpus SENDER,READER; --no-limit undoes a scenario's
   --processes N                of subscribers (as few as descriptors allow)
   --cpus A,B,...               pin the publisher to A, the subscribers' processes to the rest in turn
+  --spin                       readers, those of the bare passes too, poll and never sleep: each wants a processor to
+                               itself, and then no send pays for waking its reader
   --json FILE, --plot FILE     the figures once more; latency percentiles over time or rate, as SVG
 
 Exit code: 0 all as promised, 1 something was lost, doubled, out of order or left behind, 2 it could not run.
@@ -219,6 +221,7 @@ std::vector<Switch> switches_of(Options& o) {
     return {{"--against-single", &o.against_single},
             {"--against-limit", &o.against_limit},
             {"--no-limit", &o.no_limit},
+            {"--spin", &o.spin},
             {"--separate", &o.separate}};
 }
 

@@ -75,6 +75,7 @@ struct Options {
     std::uint32_t repeats = 1;         // of the whole, alternating with what it is compared with
     std::uint32_t processes = 0;       // 0: as few as the descriptor limit allows
     std::vector<unsigned> cpus;        // where to pin: the publisher first, then the subscribers' processes in turn
+    bool spin = false;                 // readers never sleep: no send of the server pays for waking one
     bool against_single = false;       // play the same deliveries over one channel as well, and compare
     bool against_limit = false;        // bare passes between the broadcasts, and compare
     bool no_limit = false;             // not that, although the scenario says so

@@ -66,7 +66,7 @@ Subscribers::~Subscribers() {
 
 void Subscribers::run() {
     epoll_event events[kEventsPerTurn];
-    const int turn_ms = options_.churn > 0 ? kVisitTurnMs : kIdleTurnMs;
+    const int turn_ms = options_.spin ? 0 : options_.churn > 0 ? kVisitTurnMs : kIdleTurnMs;
     while (!board_.stop.load(std::memory_order_acquire)) {
         adjust();
         if (options_.churn > 0) visit();
