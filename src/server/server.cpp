@@ -13,7 +13,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
-#include <optional>
 #include <thread>
 #include <vector>
 
@@ -104,8 +103,8 @@ struct Running {
         ops.watch(background.tally());
         reloader.subscribe([this](const std::shared_ptr<const Snapshot>& next) { background.configure(next); });
     }
-    std::optional<Predecessor> predecessor;  // first, to go last: who waits for our end sees it then
-    const Snapshot& settings;                // those of the start, until the first reload
+    std::unique_ptr<Predecessor> predecessor;  // first, to go last: who waits for our end sees it then
+    const Snapshot& settings;                  // those of the start, until the first reload
     base::SystemClock clock;
     Background background;  // before the cores: they push into its rings
     Reloader reloader;
@@ -160,15 +159,15 @@ base::Result<io::Listeners> listen(io::Descriptor given, std::string_view host, 
 }
 
 /// What a predecessor hands over; nothing without one, or without being asked for it.
-base::Result<std::optional<Successor>> ask_predecessor(const Config& config, const Given& given) {
-    if (!config.take_over) return std::nullopt;
+base::Result<std::unique_ptr<Successor>> ask_predecessor(const Config& config, const Given& given) {
+    if (!config.take_over) return nullptr;
     if (given.main || config.port == 0) {
         log::info(concat("nobody to take over from: the port is ",
                          given.main ? "the service manager's" : "any that is free"));
-        return std::nullopt;
+        return nullptr;
     }
     const auto address = io::listener_address(config.host, config.port);
-    if (!address) return std::nullopt;  // what is wrong with it is said by who opens it
+    if (!address) return nullptr;  // what is wrong with it is said by who opens it
     uid_t user = ::geteuid();
     if (!config.user.empty()) {
         const auto account = io::find_account(config.user);
@@ -177,8 +176,8 @@ base::Result<std::optional<Successor>> ask_predecessor(const Config& config, con
     }
     auto successor = Successor::ask(successor_name(*address), user, version());
     if (!successor) return base::fail(std::move(successor).error());
-    if (!successor->inherits()) return std::nullopt;
-    return std::optional(std::move(*successor));
+    if (!successor->inherits()) return nullptr;
+    return std::make_unique<Successor>(std::move(*successor));
 }
 
 base::Result<io::Listeners> open_main(const Config& config, Given& given, Successor* from, std::size_t cores) {
@@ -217,7 +216,8 @@ base::Result<io::UnixListener> open_local(const Config& config, Given& given, Su
 
 /// Where a successor will ask, and for what.
 void await_successor(Running& running, io::Descriptor inherited) {
-    Predecessor& predecessor = running.predecessor.emplace(successor_name(running.main.address), version());
+    running.predecessor = std::make_unique<Predecessor>(successor_name(running.main.address), version());
+    Predecessor& predecessor = *running.predecessor;
     for (const io::Descriptor& socket : running.main.sockets) predecessor.offer(SocketUse::main, socket.get());
     predecessor.offer(SocketUse::metrics, running.metrics.sockets[0].get());
     if (!running.local.sockets.empty()) predecessor.offer(SocketUse::local, running.local.sockets[0].get());
@@ -344,7 +344,7 @@ void announce(const Running& running) {
 
 }  // namespace
 
-base::Result<int> serve(Config wanted, ConfigSource source) {
+base::Result<int> serve(Config wanted, const ConfigSource& source) {
     sigset_t signals;
     sigemptyset(&signals);
     for (const int s : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, s);
@@ -365,7 +365,7 @@ base::Result<int> serve(Config wanted, ConfigSource source) {
     if (!given) return base::fail(std::move(given).error());
     auto successor = ask_predecessor(wanted, *given);
     if (!successor) return base::fail(std::move(successor).error());
-    Successor* from = *successor ? &**successor : nullptr;
+    Successor* from = successor->get();
     Running running(first_snapshot(std::move(wanted)), source, plan, cpus->size());
 
     const auto taken = open_ports(running, *std::move(given), from, cpus->size());

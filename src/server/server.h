@@ -14,6 +14,6 @@ namespace spillway::server {
 
 /// Serves until SIGTERM or SIGINT drained it (a second one cuts); SIGHUP asks `source` for the configuration anew. The result is the exit code, or why it could not start,
 /// with what mends it. Blocks; to be called once, from the main thread.
-[[nodiscard]] base::Result<int> serve(Config config, ConfigSource source);
+[[nodiscard]] base::Result<int> serve(Config config, const ConfigSource& source);
 
 }  // namespace spillway::server

@@ -63,9 +63,10 @@ base::Result<void> Successor::take(TakeOverMessage offer, io::Record record) {
     if (offer.sockets.size() != record.descriptors.size())
         return base::fail("it names as many sockets as it does not send");
     for (std::size_t i = 0; i < offer.sockets.size(); ++i) {
-        if (!offer.sockets[i]) continue;  // of a version that listens on more
+        const auto use = offer.sockets[i];
+        if (!use) continue;  // of a version that listens on more
         io::Descriptor& fd = record.descriptors[i];
-        switch (*offer.sockets[i]) {
+        switch (*use) {
             case SocketUse::main: main.push_back(std::move(fd)); break;
             case SocketUse::metrics: metrics = std::move(fd); break;
             case SocketUse::local: local = std::move(fd); break;
