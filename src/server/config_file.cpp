@@ -32,6 +32,7 @@ using Applied = base::Result<void>;
 constexpr std::size_t kFileBytesMax = 16 * kMiB;
 constexpr std::size_t kSecretBytesMax = 4 * kKiB;
 constexpr std::size_t kWebhooksMax = 16;  // of one app
+constexpr std::size_t kFaultsMax = 20;    // told of one file
 
 /// The whole file, or why not; more than `most` bytes are refused. Works for pipes as well.
 base::Result<std::string> read_whole(const std::string& path, std::size_t most) {
@@ -48,10 +49,20 @@ base::Result<std::string> read_whole(const std::string& path, std::size_t most) 
     return text;
 }
 
-/// One file being read: what every step needs to say where it is.
+struct Fault {
+    toml::source_index line = 0;
+    std::string text;
+};
+
+/// One file being read: what every step needs to say where it is. A fault does not end the reading, so that all are told.
 struct Reading {
     const std::string& path;
     ConfigDraft& draft;
+    std::vector<Fault>& faults;
+
+    void note(const toml::source_region& source, const Applied& done) const {
+        if (!done) faults.push_back({source.begin.line, done.error()});
+    }
 
     [[nodiscard]] std::string at(const toml::source_region& source) const {
         return source.begin.line == 0 ? path : concat(path, ':', source.begin.line);
@@ -106,22 +117,18 @@ std::unexpected<std::string> unknown_key(const Reading& reading, const toml::key
                           concat("unknown key ", quoted(key.str()), " in ", section, suggestion(key.str(), names)));
 }
 
-Applied read_server(const Reading& reading, const toml::table& table) {
-    for (const auto& [key, node] : table) {
-        std::string flag(key.str());
-        // Keys have underscores only: "max-clients" is as unknown here as any other name that is not one.
-        const bool dashed = flag.find('-') != std::string::npos;
-        std::replace(flag.begin(), flag.end(), '_', '-');
-        const Setting* setting = dashed ? nullptr : find_setting(flag);
-        if (setting == nullptr) {
-            std::vector<std::string> known;
-            for (const Setting& s : server_settings()) known.push_back(key_name(s.name));
-            return unknown_key(reading, key, "[server]", known);
-        }
-        const auto apply = [&](std::string_view text) { return setting->apply(reading.draft, text); };
-        if (Applied done = read_value(reading, key, node, apply); !done) return done;
+Applied read_server_key(const Reading& reading, const toml::key& key, const toml::node& node) {
+    std::string flag(key.str());
+    // Keys have underscores only: "max-clients" is as unknown here as any other name that is not one.
+    const bool dashed = flag.find('-') != std::string::npos;
+    std::replace(flag.begin(), flag.end(), '_', '-');
+    const Setting* setting = dashed ? nullptr : find_setting(flag);
+    if (setting == nullptr) {
+        std::vector<std::string> known;
+        for (const Setting& s : server_settings()) known.push_back(key_name(s.name));
+        return unknown_key(reading, key, "[server]", known);
     }
-    return {};
+    return read_value(reading, key, node, [&](std::string_view text) { return setting->apply(reading.draft, text); });
 }
 
 /// The secret in a file of its own: its first line, so that the newline an editor leaves does not count.
@@ -149,25 +156,25 @@ Applied read_headers(const Reading& reading, const toml::key& key, const toml::n
     return {};
 }
 
+Applied read_webhook_key(const Reading& reading, const toml::key& key, const toml::node& node, WebhookConfig& webhook) {
+    const std::string_view name = key.str();
+    if (name == "headers") return read_headers(reading, key, node, webhook);
+    const auto settings = webhook_settings();
+    const auto setting =
+        std::find_if(settings.begin(), settings.end(), [name](const WebhookSetting& s) { return s.key == name; });
+    if (setting == settings.end()) {
+        std::vector<std::string> known{"headers"};
+        for (const WebhookSetting& s : settings) known.emplace_back(s.key);
+        return unknown_key(reading, key, "[[app.webhook]]", known);
+    }
+    return read_value(reading, key, node, [&](std::string_view text) { return setting->apply(webhook, text); });
+}
+
 Applied read_webhook(const Reading& reading, const toml::table& table, AppConfig& app) {
     WebhookConfig webhook;
-    for (const auto& [key, node] : table) {
-        const std::string_view name = key.str();
-        if (name == "headers") {
-            if (Applied done = read_headers(reading, key, node, webhook); !done) return done;
-            continue;
-        }
-        const auto settings = webhook_settings();
-        const auto setting =
-            std::find_if(settings.begin(), settings.end(), [name](const WebhookSetting& s) { return s.key == name; });
-        if (setting == settings.end()) {
-            std::vector<std::string> known{"headers"};
-            for (const WebhookSetting& s : settings) known.emplace_back(s.key);
-            return unknown_key(reading, key, "[[app.webhook]]", known);
-        }
-        const auto apply = [&](std::string_view text) { return setting->apply(webhook, text); };
-        if (Applied done = read_value(reading, key, node, apply); !done) return done;
-    }
+    const std::size_t before = reading.faults.size();
+    for (const auto& [key, node] : table) reading.note(key.source(), read_webhook_key(reading, key, node, webhook));
+    if (reading.faults.size() != before) return {};  // one of them may be the address
     if (webhook.url.empty()) return reading.refuse(table.source(), "a webhook needs 'url'");
     app.webhook_events.add(webhook.events.with_opposites());
     app.webhooks.push_back(std::move(webhook));
@@ -184,32 +191,30 @@ Applied read_webhooks(const Reading& reading, const toml::key& key, const toml::
         const toml::table* table = item.as_table();
         if (table == nullptr)
             return reading.refuse(key.source(), "webhooks are written as [[app.webhook]], each with its own keys");
-        if (Applied done = read_webhook(reading, *table, app); !done) return done;
+        reading.note(table->source(), read_webhook(reading, *table, app));
     }
     return {};
+}
+
+Applied read_app_key(const Reading& reading, const toml::key& key, const toml::node& node, AppDraft& app) {
+    const std::string_view name = key.str();
+    if (name == "webhook") return read_webhooks(reading, key, node, app.app);
+    const auto settings = app_settings();
+    const auto setting =
+        std::find_if(settings.begin(), settings.end(), [name](const AppSetting& s) { return s.key == name; });
+    if (setting == settings.end()) {
+        std::vector<std::string> known;
+        for (const AppSetting& s : settings) known.emplace_back(s.key);
+        known.emplace_back("webhook");
+        return unknown_key(reading, key, "[[app]]", known);
+    }
+    return read_value(reading, key, node, [&](std::string_view text) { return setting->apply(app, text); });
 }
 
 Applied read_app(const Reading& reading, const toml::table& table) {
     AppDraft app;
     app.where = reading.at(table.source());
-    for (const auto& [key, node] : table) {
-        const std::string_view name = key.str();
-        if (name == "webhook") {
-            if (Applied done = read_webhooks(reading, key, node, app.app); !done) return done;
-            continue;
-        }
-        const auto settings = app_settings();
-        const auto setting =
-            std::find_if(settings.begin(), settings.end(), [name](const AppSetting& s) { return s.key == name; });
-        if (setting == settings.end()) {
-            std::vector<std::string> known;
-            for (const AppSetting& s : settings) known.emplace_back(s.key);
-            known.emplace_back("webhook");
-            return unknown_key(reading, key, "[[app]]", known);
-        }
-        const auto apply = [&](std::string_view text) { return setting->apply(app, text); };
-        if (Applied done = read_value(reading, key, node, apply); !done) return done;
-    }
+    for (const auto& [key, node] : table) reading.note(key.source(), read_app_key(reading, key, node, app));
     if (app.secret_file) {
         if (!app.app.secret.empty()) return fail(app.where + ": an app has 'secret' or 'secret_file', not both");
         auto secret = read_secret(reading.path, *app.secret_file);
@@ -227,32 +232,35 @@ Applied read_apps(const Reading& reading, const toml::key& key, const toml::node
         const toml::table* table = item.as_table();
         if (table == nullptr)
             return reading.refuse(key.source(), "apps are written as [[app]], each with its own keys");
-        if (Applied done = read_app(reading, *table); !done) return done;
+        reading.note(table->source(), read_app(reading, *table));
     }
     return {};
 }
 
-Applied read_root(const Reading& reading, const toml::table& root) {
-    for (const auto& [key, node] : root) {
-        if (key.str() == "app") {
-            if (Applied done = read_apps(reading, key, node); !done) return done;
-            continue;
-        }
-        if (key.str() == "server") {
-            const toml::table* table = node.as_table();
-            if (table == nullptr)
-                return reading.refuse(key.source(), "server is written as [server], a section of its own");
-            if (Applied done = read_server(reading, *table); !done) return done;
-            continue;
-        }
-        std::string flag(key.str());
-        std::replace(flag.begin(), flag.end(), '_', '-');
-        if (find_setting(flag) != nullptr) {
-            return reading.refuse(key.source(), concat(quoted(key.str()), " belongs under [server]"));
-        }
-        return unknown_key(reading, key, "the file, whose sections are [server] and [[app]]", {"server", "app"});
+Applied read_root_key(const Reading& reading, const toml::key& key, const toml::node& node) {
+    if (key.str() == "app") return read_apps(reading, key, node);
+    if (key.str() == "server") {
+        const toml::table* table = node.as_table();
+        if (table == nullptr)
+            return reading.refuse(key.source(), "server is written as [server], a section of its own");
+        for (const auto& [name, value] : *table) reading.note(name.source(), read_server_key(reading, name, value));
+        return {};
     }
-    return {};
+    std::string flag(key.str());
+    std::replace(flag.begin(), flag.end(), '_', '-');
+    if (find_setting(flag) != nullptr)
+        return reading.refuse(key.source(), concat(quoted(key.str()), " belongs under [server]"));
+    return unknown_key(reading, key, "the file, whose sections are [server] and [[app]]", {"server", "app"});
+}
+
+/// All of them, a line each, in the order of the file.
+std::string told(std::vector<Fault>& faults) {
+    std::ranges::stable_sort(faults, {}, &Fault::line);
+    std::string text;
+    for (std::size_t i = 0; i < std::min(faults.size(), kFaultsMax); ++i)
+        base::append(text, i == 0 ? "" : "\n", faults[i].text);
+    if (faults.size() > kFaultsMax) base::append(text, "\nand ", faults.size() - kFaultsMax, " more");
+    return text;
 }
 
 }  // namespace
@@ -264,7 +272,11 @@ base::Result<void> read_config_text(std::string_view text, const std::string& pa
     } catch (const toml::parse_error& error) {
         return fail(concat(path, ':', error.source().begin.line, ": ", error.description()));
     }
-    return read_root(Reading{path, draft}, root);
+    std::vector<Fault> faults;
+    const Reading reading{path, draft, faults};
+    for (const auto& [key, node] : root) reading.note(key.source(), read_root_key(reading, key, node));
+    if (!faults.empty()) return fail(told(faults));
+    return {};
 }
 
 base::Result<void> read_config_file(const std::string& path, ConfigDraft& draft) {

@@ -55,7 +55,8 @@ base::Result<std::string> parse_profile(std::string_view text) {
     if (find_profile(text) != nullptr) return std::string(text);
     std::vector<std::string_view> names;
     for (const Profile& profile : kProfiles) names.push_back(profile.name);
-    return base::fail(concat('\'', base::log::escaped(text, 64), "' is not a profile", suggestion(text, names)));
+    return base::fail(concat('\'', base::log::escaped(text, 64), "' is not a profile", suggestion(text, names),
+                             "; \"spillway profiles\" lists them"));
 }
 
 base::Result<void> lay_profile(ConfigDraft& draft, std::string_view name) {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <filesystem>
@@ -872,6 +873,22 @@ TEST_CASE("variables that are unknown or Kubernetes service links are passed ove
     const LoadOutcome bad = load({}, {"SPILLWAY_PORT=x"});
     CHECK(bad.exit_code == 1);
     CHECK(holds(bad.text, "SPILLWAY_PORT: 'x' is not a port"));
+}
+
+TEST_CASE("every fault of a file is told at once, in the order of its lines", "[server][config]") {
+    CHECK(refusal("[[app]]\nid = \"a\"\nkee = \"k\"\nsecret = \"s\"\n[[app.webhook]]\ntimeout = \"ever\"\nevent = "
+                  "1\n[server]\n"
+                  "prot = 1\nping_interval = \"soon\"\n") ==
+          "f:3: unknown key 'kee' in [[app]]: did you mean 'key'?\n"
+          "f:6: timeout: 'ever' is not a duration: write 30s, 500ms, 2m, 1h, or a number of seconds\n"
+          "f:7: unknown key 'event' in [[app.webhook]]: did you mean 'events'?\n"
+          "f:9: unknown key 'prot' in [server]: did you mean 'port'?\n"
+          "f:10: ping_interval: 'soon' is not a duration: write 30s, 500ms, 2m, 1h, or a number of seconds");
+    std::string many = "[server]\n";
+    for (int i = 0; i < 25; ++i) base::append(many, "unheard_", i, " = 1\n");
+    const std::string told = refusal(many);
+    CHECK(std::ranges::count(told, '\n') == 20);
+    CHECK(told.ends_with("\nand 5 more"));
 }
 
 TEST_CASE("check-config says OK or where it is wrong", "[server][config]") {
