@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The dashboard in a real browser: figures arrive and are drawn, in light and dark, on a desk and on a phone; the console
-// subscribes and publishes; and nobody sees it who may not. SPILLWAY_SCREENSHOTS=FOLDER keeps the pictures.
+// subscribes and publishes; and nobody sees it who may not. SPILLWAY_SCREENSHOTS=FOLDER adds a minute and a half of load and
+// writes pictures of it: those in docs/ are made anew by SPILLWAY_SCREENSHOTS=../../docs node --test dashboard_test.mjs.
 
 import assert from 'node:assert/strict';
 import path from 'node:path';
@@ -12,10 +13,11 @@ import { Api } from './support/api.mjs';
 import { Browser, hasBrowser } from './support/browser.mjs';
 import { FeedReader, PlainPusher } from './support/clients.mjs';
 import { until, within } from './support/deadline.mjs';
+import { FrameClient } from './support/frame_client.mjs';
 import { head, RawSocket } from './support/raw_socket.mjs';
 import { onCores, Server } from './support/server.mjs';
 
-const picture = (name) => process.env.SPILLWAY_SCREENSHOTS && path.join(process.env.SPILLWAY_SCREENSHOTS, `${name}.png`);
+const pictures = process.env.SPILLWAY_SCREENSHOTS;
 const text = (id) => `document.getElementById(${JSON.stringify(id)}).textContent`;
 const set = (id, value) => `{ const e = document.getElementById(${JSON.stringify(id)}); e.value = ${JSON.stringify(value)}; e.dispatchEvent(new Event('input')); }`;
 const click = (id) => `document.getElementById(${JSON.stringify(id)}).click()`;
@@ -64,14 +66,12 @@ describe('the dashboard in a browser', { skip: hasBrowser ? false : 'no Chromium
     await page.until(`document.querySelectorAll('#cores tr').length === 3`);
     assert.equal(await page.value(text('health')), 'healthy');
     assert.match(await page.value(`document.querySelector('#delivered canvas').getAttribute('aria-label')`), /Deliveries per second: now/);
-    await page.screenshot(picture('dashboard-light'));
+    await page.screenshot();
     await page.scheme('dark');
     await page.until(`getComputedStyle(document.body).backgroundColor === 'rgb(15, 15, 14)'`);
-    await page.screenshot(picture('dashboard-dark'));
     await page.size(390, 844, { mobile: true, scale: 2 });
     await page.until('innerWidth === 390');
     assert.ok(await page.value('document.documentElement.scrollWidth') <= 390, 'nothing sticks out sideways on a phone');
-    await page.screenshot(picture('dashboard-phone'));
     assert.deepEqual(page.faults, []);
   });
 
@@ -94,8 +94,59 @@ describe('the dashboard in a browser', { skip: hasBrowser ? false : 'no Chromium
       await page.value(click('send'));
       await page.until(`${text('log')}.includes(${JSON.stringify(`for ${channel}`)})`);
     }
-    await page.screenshot(picture('dashboard-console'));
     assert.deepEqual(page.faults, []);
+  });
+});
+
+/** Readers of a dozen channels of different sizes, some of whom do not read, and publishers whose rate rises and falls. */
+async function loaded(server, seconds) {
+  const names = ['prices', 'news', 'scores', 'weather', 'traffic', 'alerts', 'auctions', 'chess', 'markets', 'radio', 'trains', 'votes'];
+  const counts = names.map((_, i) => Math.ceil(100 / (i + 1)));
+  for (const [i, name] of names.entries())
+    await Promise.all(Array.from({ length: counts[i] }, () => FeedReader.open(server, name)));
+  const pushers = await Promise.all(Array.from({ length: 40 }, () => PlainPusher.open(server)));
+  for (const [i, client] of pushers.entries()) await client.subscribe(names[i % 4]);
+  for (const [channel, n] of [['prices', 3], ['news', 2], ['chess', 1]]) {
+    for (let i = 0; i < n; i++) server.own(await FrameClient.open(server, `/feed/${channel}?key=app-key`)).raw.socket.pause();
+  }
+  const api = new Api(server);
+  const begin = Date.now();
+  for (let at = 0; at < seconds; at = (Date.now() - begin) / 1000) {
+    const batches = 2 + Math.round(2 * Math.sin(at / 7) ** 2);
+    for (let i = 0; i < batches; i++)
+      await api.batch(names.slice(0, 10).map((name, n) => ({
+        name: 'tick', channel: names[(n * 7 + i) % 12], data: JSON.stringify({ at, text: 'x'.repeat(4000) }),
+      })));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+describe('pictures of the dashboard under load', { skip: pictures ? hasBrowser ? false : 'no Chromium on this host' : 'no SPILLWAY_SCREENSHOTS' }, () => {
+  it('light and dark on a desk, and on a phone', { timeout: 240_000 }, async () => {
+    const server = await Server.start({ cores: 2, flags: ['--queue-messages', '256', '--queue-bytes', '256KiB', '--write-timeout', '600s', '--socket-send-buffer', '16KiB'] });
+    const browser = await Browser.launch();
+    try {
+      const page = await browser.page(`http://127.0.0.1:${server.metricsPort}/`);
+      let over = false;
+      const load = loaded(server, 130).finally(() => (over = true));
+      await until('the charts are full', () => page.value('points.length >= 100'), 120_000);
+      const shot = async (name, width, height, scheme, more) => {
+        await page.scheme(scheme);
+        await page.size(width, height, more);
+        await page.until(`innerWidth === ${width}`);
+        await page.value('new Promise((resolve) => setTimeout(resolve, 1500))');  // it draws once a second
+        await page.screenshot(path.join(pictures, `${name}.png`));
+      };
+      await shot('dashboard-light', 1180, 1330, 'light');
+      await shot('dashboard-dark', 1180, 1330, 'dark');
+      await shot('dashboard-phone', 390, 1180, 'light', { mobile: true });
+      assert.ok(!over, 'there was load to the last');
+      assert.deepEqual(page.faults, []);
+      await load;
+    } finally {
+      await browser.close();
+      await server.stop();
+    }
   });
 });
 

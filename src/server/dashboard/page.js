@@ -92,7 +92,6 @@ function drawChart(chart) {
   for (const part of [0, 0.5, 1]) {
     const line = Math.round(y(top * part)) + 0.5;
     pen.beginPath(); pen.moveTo(0, line); pen.lineTo(width, line); pen.stroke();
-    if (part > 0) pen.fillText(text(top * part), 2, line - 3);
   }
   pen.fillText(`${span(shown)} ago`, 2, height - 4);
   pen.textAlign = 'right'; pen.fillText('now', width - 2, height - 4); pen.textAlign = 'left';
@@ -103,6 +102,13 @@ function drawChart(chart) {
     pen.beginPath();
     points.forEach((p, i) => (i === 0 ? pen.moveTo(x(i), y(p[field])) : pen.lineTo(x(i), y(p[field]))));
     pen.stroke();
+  }
+  pen.strokeStyle = css('--surface');  // a rim, so that they can be read where a line crosses them
+  pen.lineWidth = 4;
+  for (const part of [0.5, 1]) {
+    const line = Math.round(y(top * part)) - 2.5;
+    pen.strokeText(text(top * part), 2, line);
+    pen.fillText(text(top * part), 2, line);
   }
   const last = points.at(-1);
   canvas.setAttribute('aria-label', last ? `${chart.title}: now ${lines.map(([field, name]) => `${name} ${text(last[field])}`).join(', ')}` : chart.title);
@@ -152,6 +158,20 @@ function meter(share) {
   return box;
 }
 
+/** Share of the last second in which a core could have run while its CPU ran something else. */
+let waited = [];
+let waitedAt = 0;
+function lost(stats, core, now) {
+  const before = waited[core];
+  const seconds = now ? (now.at - waitedAt) / 1000 : 0;
+  const share = (stats.per_core[core].cpu_wait_seconds - before) / seconds;
+  if (core === stats.per_core.length - 1) {
+    waited = stats.per_core.map((c) => c.cpu_wait_seconds);
+    waitedAt = now?.at ?? 0;
+  }
+  return before === undefined || !(seconds > 0) ? '–' : `${Math.round(Math.min(Math.max(share, 0), 1) * 100)} %`;
+}
+
 function showHealth(health) {
   const status = health?.status ?? 'healthy';
   $('health').dataset.status = status;
@@ -175,18 +195,21 @@ function show(tick) {
     ['p99 of broadcasts', now ? time(now.p99) : '–'],
     ['drops / s', now ? rate(now.dropped) : '–'],
     ['waiting for clients', bytes(stats.queued_bytes)],
-    ['resident memory', bytes(stats.memory_bytes.resident)],
+    [stats.memory_limit > 0 ? `resident of ${bytes(stats.memory_limit)}` : 'resident memory', bytes(stats.memory_bytes.resident)],
   ]);
-  table('cores', ['core', 'load', '#clients', '#deliveries/s', '#turn p99', '#waiting'],
-    cores.map((c, i) => [String(i), meter(c.busy), count(c.clients), rate(c.delivered), time(c.turn_p99), bytes(c.queued_bytes)]));
-  table('backlogs', ['client', 'app', '#messages', '#bytes', '#stalled'],
-    backlogs.map((b) => [`${b.client} (${b.kind})`, b.app, count(b.messages), bytes(b.bytes), b.stalled_ms > 0 ? time(b.stalled_ms / 1e3) : '–']),
+  table('cores', ['core', 'load', '#clients', '#deliveries/s', '#turn p99', '#waiting', '#lost to others'],
+    cores.map((c, i) => [String(i), meter(c.busy), count(c.clients), rate(c.delivered), time(c.turn_p99), bytes(c.queued_bytes), lost(stats, i, now)]));
+  const apps = (cells) => (hello?.apps.length > 1 ? cells : []);  // one app needs no column
+  table('backlogs', ['client', 'kind', ...apps(['app']), '#messages', '#bytes', '#stalled'],
+    backlogs.map((b) => [make('code', b.client), b.kind, ...apps([b.app]), count(b.messages), bytes(b.bytes), b.stalled_ms > 0 ? time(b.stalled_ms / 1e3) : '–']),
     'nobody is behind');
-  table('channels', ['channel', 'app', '#subscribers', '#messages'],
-    channels.map((c) => [c.name, c.app, count(c.subscribers), count(c.messages)]), 'no channel is occupied');
+  table('channels', ['channel', ...apps(['app']), '#subscribers', '#messages'],
+    channels.map((c) => [c.name, ...apps([c.app]), count(c.subscribers), count(c.messages)]), 'no channel is occupied');
   const drops = Object.entries(stats.dropped).map(([reason, by]) => [reason, Object.values(by).reduce((a, b) => a + b, 0)]).filter(([, n]) => n > 0);
   table('drops', ['reason', '#deliveries'], drops.sort((a, b) => b[1] - a[1]).map(([reason, n]) => [reason.replaceAll('_', ' '), count(n)]), 'nothing was dropped');
-  table('memory', ['kind', '#bytes'], Object.entries(stats.memory_bytes).map(([kind, n]) => [kind, bytes(n)]));
+  const kinds = Object.entries(stats.memory_bytes).filter(([, n]) => n > 0).map(([kind, n]) => [kind.replaceAll('_', ' '), bytes(n)]);
+  if (stats.memory_stage > 0) kinds.push(['withheld (memory stage)', `${stats.memory_stage} of 3`]);
+  table('memory', ['kind', '#bytes'], kinds);
   table('latencies', ['of all', '#time'], ['min', 'mean', 'p50', 'p95', 'p99', 'max'].map((name) => [name, time(stats.broadcast_seconds[name])]));
   draw();
 }
