@@ -92,8 +92,7 @@ void LocalChannels::board_gathered(LocalChannel& channel, std::size_t bytes_max)
     }
     if (count == 0) return;
     take_gathered(channel, count);
-    pass.until_boarding = std::max(static_cast<std::uint32_t>(channel.subscribers.size()) / kBoardingsPerLap,
-                                   static_cast<std::uint32_t>(kSendBatch));
+    pass.until_boarding = std::max(static_cast<std::uint32_t>(channel.subscribers.size()) / kBoardingsPerLap, step_);
     changed(pass);
 }
 

@@ -95,7 +95,9 @@ struct LocalChannel {
 
 class LocalChannels {
 public:
-    explicit LocalChannels(std::size_t cores) : cores_(cores) {}
+    /// `step`: subscribers that a pass reaches at least before more messages get on.
+    explicit LocalChannels(std::size_t cores, std::size_t step = kSendBatch)
+        : cores_(cores), step_(static_cast<std::uint32_t>(step)) {}
 
     struct Opened {
         LocalChannelId id;
@@ -261,6 +263,7 @@ private:
     void keep_buffer(std::vector<std::byte>& buffer);
 
     std::size_t cores_;
+    std::uint32_t step_;
     std::vector<std::vector<std::byte>> buffers_;  // for passes to join in
     std::vector<std::unique_ptr<LocalChannel>> slots_;
     std::vector<std::uint32_t> next_generation_;

@@ -51,7 +51,7 @@ Core::Core(const CoreSetup& setup)
       port(setup.mesh, setup.id),
       blocks(setup.id, setup.mesh.endpoints()),
       holds(blocks),
-      channels(setup.mesh.cores()),
+      channels(setup.mesh.cores(), setup.pass_step),
       clients(setup.clients_max),
       timers(base::TimerWheel::kTickDefault, base::TimerWheel::kBucketsDefault, now),
       sender(*this),

@@ -72,6 +72,7 @@ struct CoreSetup {
     NoticeRings* notices = nullptr;       // to the background thread, if there is one
     std::size_t send_batch = kSendBatch;  // 1 to kSendBatch; the simulation takes a small one, so that slices end early
     int unix_listener = -1;               // like the main port; -1 = none
+    std::size_t pass_step = kSendBatch;   // subscribers between boardings (LocalChannels); small in the simulation
     std::vector<int> more_listeners{};    // of the main port: a predecessor's, which had more cores
     bool listener_kept = false;           // somebody else keeps it open (Door)
     bool unix_listener_kept = false;

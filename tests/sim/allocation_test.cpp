@@ -4,11 +4,19 @@
 // The hot path allocates nothing once it is warm: whole cores over the fake ring, every malloc of theirs counted between
 // the publisher's bytes coming in and the last subscriber's going out. What the simulation itself allocates is not. The clock stands
 // still, so what is done once a second (health, figures) is not in it.
+//
+// And what becomes of a server whose n-th allocation fails.
 #include <malloc.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <cstddef>
+#include <cstdio>
 #include <cstdlib>
+#include <exception>
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -20,9 +28,15 @@ namespace {
 
 bool counting = false;
 std::size_t allocations = 0;
+std::size_t first_to_fail = 0;  // 0 = none
+bool all_behind_fail = false;
 
-void note() {
-    if (counting && !spillway::test::AsideWork::under_way()) ++allocations;
+/// May there be memory?
+bool note() {
+    if (!counting || spillway::test::AsideWork::under_way()) return true;
+    ++allocations;
+    if (first_to_fail == 0) return true;
+    return all_behind_fail ? allocations < first_to_fail : allocations != first_to_fail;
 }
 
 }  // namespace
@@ -34,21 +48,11 @@ void* __libc_calloc(std::size_t count, std::size_t bytes);        // NOLINT
 void* __libc_realloc(void* memory, std::size_t bytes);            // NOLINT
 void* __libc_memalign(std::size_t alignment, std::size_t bytes);  // NOLINT
 
-void* malloc(std::size_t bytes) {
-    note();
-    return __libc_malloc(bytes);
-}
-void* calloc(std::size_t count, std::size_t bytes) {
-    note();
-    return __libc_calloc(count, bytes);
-}
-void* realloc(void* memory, std::size_t bytes) {
-    note();
-    return __libc_realloc(memory, bytes);
-}
+void* malloc(std::size_t bytes) { return note() ? __libc_malloc(bytes) : nullptr; }
+void* calloc(std::size_t count, std::size_t bytes) { return note() ? __libc_calloc(count, bytes) : nullptr; }
+void* realloc(void* memory, std::size_t bytes) { return note() ? __libc_realloc(memory, bytes) : nullptr; }
 void* aligned_alloc(std::size_t alignment, std::size_t bytes) {
-    note();
-    return __libc_memalign(alignment, bytes);
+    return note() ? __libc_memalign(alignment, bytes) : nullptr;
 }
 }
 
@@ -167,6 +171,88 @@ TEST_CASE("H3 twenty hot channels and clients in all of them allocate nothing") 
         for (std::size_t i = 0; i < 40; ++i) field.subscriber(i % cores, channels);
         CHECK(in_steady_state(field, channels, 2, 50) == 0);
         CHECK(field.deliveries() == 100 * 2 * 40 * 20);
+    }
+}
+
+// ---- the n-th allocation fails
+
+namespace {
+
+enum class Fate : int { lived = 0, ended = 10, broke_a_promise = 20, no_such_allocation = 30 };
+
+[[noreturn]] void leave(Fate fate) { ::_exit(static_cast<int>(fate)); }
+
+/// People come, subscribe, publish and go; only what the cores do counts.
+void short_life() {
+    SimOptions options;
+    options.cores = 2;
+    options.mesh_capacity = 64;
+    SimWorld world(options);
+    SimClient& client = world.connect(0);
+    SimClient& feed = world.connect(1, SimClient::Kind::feed, "room");
+    SimPublisher& publisher = world.connect_publisher(1);
+    client.rude = feed.rude = publisher.rude = true;  // an error may be what they get
+    for (int round = 0; round < 40; ++round) {
+        if (round == 10 && client.open()) {
+            client.subscribe("room");
+            client.subscribe("presence-room");
+        }
+        if (round == 20) publisher.publish({{"room", "presence-room"}, "one", Priority::normal, nullptr});
+        if (round == 30 && client.open()) client.close_with_frame(1000);
+        if (round == 30 && !feed.gone()) feed.reset();
+        for (SimClient* person : {&client, &feed}) {
+            person->write(kAll);
+            person->read(kAll);
+        }
+        publisher.write(kAll);
+        publisher.read(kAll);
+        counting = true;
+        for (std::size_t core = 0; core < world.cores(); ++core) world.turn(core);
+        counting = false;
+        world.check();
+        world.clock.advance(std::chrono::milliseconds{1});
+    }
+}
+
+/// In a process of its own.
+Fate life_without(std::size_t nth, bool and_all_behind) {
+    const int pid = ::fork();
+    if (pid == 0) {
+        static_cast<void>(std::freopen("/dev/null", "w", stderr));
+        static_cast<void>(std::signal(SIGABRT, SIG_DFL));
+        std::set_terminate([] { leave(Fate::ended); });
+        allocations = 0;
+        first_to_fail = nth;
+        all_behind_fail = and_all_behind;
+        try {
+            short_life();
+        } catch (const std::bad_alloc&) {
+            leave(Fate::ended);  // nobody catches it in the server
+        } catch (const SimFailure&) {
+            leave(Fate::broke_a_promise);
+        }
+        leave(allocations < nth ? Fate::no_such_allocation : Fate::lived);
+    }
+    int status = 0;
+    static_cast<void>(::waitpid(pid, &status, 0));
+    return WIFEXITED(status) ? static_cast<Fate>(WEXITSTATUS(status)) : Fate::broke_a_promise;
+}
+
+}  // namespace
+
+TEST_CASE("whichever allocation fails, once or with all behind it, the process ends at once or keeps its promises") {
+    for (const bool and_all_behind : {false, true}) {
+        std::size_t ended = 0;
+        std::size_t nth = 1;
+        for (;; nth += 1 + nth / 30) {
+            const Fate fate = life_without(nth, and_all_behind);
+            if (fate == Fate::no_such_allocation) break;
+            INFO("allocation " << nth << ", " << (and_all_behind ? "and all behind it" : "once"));
+            CHECK(fate != Fate::broke_a_promise);
+            ended += fate == Fate::ended ? 1 : 0;
+        }
+        CHECK(ended > 20);
+        CHECK(nth > 100);
     }
 }
 

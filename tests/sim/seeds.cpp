@@ -14,9 +14,11 @@
 #include <atomic>
 #include <charconv>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <iostream>
 #include <new>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -138,12 +140,18 @@ int start(const Plan& plan, Score& score, SteadyClock::time_point end) {
 /// A process that ended in the midst of a seed has said which; another takes its place.
 void run(const Plan& plan, Score& score) {
     const auto end = SteadyClock::now() + std::chrono::minutes(plan.minutes);
-    for (std::uint64_t i = 0; i < plan.jobs; ++i) static_cast<void>(start(plan, score, end));
+    std::set<int> processes;
+    for (std::uint64_t i = 0; i < plan.jobs; ++i) processes.insert(start(plan, score, end));
     int status = 0;
-    while (::wait(&status) > 0) {
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 0) continue;
-        ++score.failed;
-        if (!plan.until_failure) static_cast<void>(start(plan, score, end));
+    for (int pid = ::wait(&status); pid > 0; pid = ::wait(&status)) {
+        processes.erase(pid);
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+            if (plan.until_failure && score.failed != 0) continue;  // it was told to end
+            ++score.failed;
+            if (!plan.until_failure) processes.insert(start(plan, score, end));
+        }
+        if (plan.until_failure && score.failed != 0)
+            for (const int other : processes) static_cast<void>(::kill(other, SIGKILL));
     }
 }
 

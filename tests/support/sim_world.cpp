@@ -62,9 +62,10 @@ SimWorld::SimWorld(const SimOptions& options)
     ops_listener_ = network.listen();
     for (std::size_t i = 0; i < options.cores; ++i) {
         Node& node = *nodes_[i];
-        node.core = std::make_unique<server::Core>(server::CoreSetup{
-            static_cast<CoreId>(i), *settings_, quotas_, mesh_, *node.ring, clock, *node.random, node.stats, ops_,
-            node.listener, i == 0 ? ops_listener_ : -1, options.clients_max, &notices_, options.send_batch});
+        node.core = std::make_unique<server::Core>(
+            server::CoreSetup{static_cast<CoreId>(i), *settings_, quotas_, mesh_, *node.ring, clock, *node.random,
+                              node.stats, ops_, node.listener, i == 0 ? ops_listener_ : -1, options.clients_max,
+                              &notices_, options.send_batch, -1, options.pass_step});
         node.core->home.set_witness(this);
         node.core->begin();
         node.core->sender.zero_copy().take_from(options.zero_copy_from);
@@ -529,6 +530,11 @@ void SimWorld::check_counts() {
                 person->in(channel).state == SimSubscription::State::in)
                 sim_check(person->in(channel).count() == subscribers, "tells subscribers how many they are");
     }
+}
+
+bool SimWorld::anybody_waits() const {
+    return network.has_backlog(ops_listener_) ||
+           std::ranges::any_of(nodes_, [this](const auto& node) { return network.has_backlog(node->listener); });
 }
 
 void SimWorld::check_service() {

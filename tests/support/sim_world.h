@@ -42,6 +42,7 @@ struct SimOptions {
     std::size_t cores = 1;
     std::size_t mesh_capacity = 64;
     std::size_t send_batch = kSendBatch;
+    std::size_t pass_step = kSendBatch;
     FakeRingSizes ring;
     FakeFaults faults;
     base::Duration per_reading{0};
@@ -224,6 +225,8 @@ private:
     void check_members();
     void check_counts();
     [[nodiscard]] std::map<std::string, std::size_t> users_in(const std::string& channel);
+    /// Somebody has connected and is not accepted yet; perhaps he has gone since.
+    [[nodiscard]] bool anybody_waits() const;
     void check_service();
     void check_channels(SimPublisher& publisher);
     void check_nothing_left();
