@@ -12,8 +12,8 @@ namespace spillway::io {
 /// Bytes of this process in physical memory (proc(5), statm); 0 where the host does not say. Reads a file.
 [[nodiscard]] std::uint64_t resident_bytes();
 
-/// Bytes this process can get: the host's memory, or memory.max of its cgroup (version 2) or of one above it, whichever is
-/// the smallest; 0 where nothing says. Reads files below `root` ("" for this host).
+/// Bytes this process can get: the host's memory, or the limit of its cgroup (version 2 or 1) or of one above it, whichever
+/// is the smallest; 0 where nothing says. Reads files below `root` ("" for this host).
 [[nodiscard]] std::uint64_t available_memory(const std::string& root);
 
 }  // namespace spillway::io

@@ -44,6 +44,18 @@ TEST_CASE("B1 available memory is the host's or that of a cgroup above, whicheve
     CHECK(host.available() == 1'000'000);
 }
 
+TEST_CASE("A26 B1 a limit of cgroups version 1 counts, and none there is none") {
+    const Host host;
+    host.say("/proc/meminfo", "MemTotal:    4000 kB\n");
+    host.say("/proc/self/cgroup", "9:name=systemd:/else\n7:memory:/outer/inner\n0::/\n");
+    host.say("/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+    CHECK(host.available() == 4000 * 1024);
+    host.say("/sys/fs/cgroup/memory/outer/inner/memory.limit_in_bytes", "2000000\n");
+    CHECK(host.available() == 2'000'000);
+    host.say("/sys/fs/cgroup/memory/memory.limit_in_bytes", "1000000\n");  // as a container sees its own
+    CHECK(host.available() == 1'000'000);
+}
+
 TEST_CASE("what is resident is more than nothing and less than everything") {
     CHECK(io::resident_bytes() > 100'000);
     CHECK(io::resident_bytes() < 1ULL << 40);
