@@ -130,12 +130,15 @@ export async function presenceChurn(server, { members, perSecond, ms }) {
   }, 2);
   await until('all changes are asked for', () => changes >= total, ms + 5000);
   clearInterval(timer);
-  const model = new Set(['member-watcher-0', 'member-watcher-1', ...joined.flatMap((isIn, i) => (isIn ? [`member-${i}`] : []))]);
-  const same = (list) => list.size === model.size && [...model].every((id) => list.has(id));
+  await Promise.all(speakers.map((speaker) => speaker.roundTrip(15_000).catch(() => {}))); // all of it was handled
+  // Who reads too slowly here is cut there, and no member any more.
+  const stays = (isIn, i) => isIn && !speakers[i].client.ended && speakers[i].client.closeCode === null;
+  const model = () => new Set(['member-watcher-0', 'member-watcher-1', ...joined.flatMap((isIn, i) => (stays(isIn, i) ? [`member-${i}`] : []))]);
+  const same = (list) => list.size === model().size && [...model()].every((id) => list.has(id));
   await until('the lists equal the model', () => lists.every(same), 5000).catch(() => {});
   room = [...watchers, ...speakers];
   return {
-    changes, notices, right: lists.every(same), contradicted: sum(watchers, (w) => w.contradicted ?? 0), members: [...model].sort(),
+    changes, notices, right: lists.every(same), contradicted: sum(watchers, (w) => w.contradicted ?? 0), members: [...model()].sort(), cut: speakers.filter((s) => s.client.ended).length,
     refused: sum(speakers, (s) => s.errorCount),
   };
 }

@@ -5,6 +5,7 @@
 //
 //   --rows A1,A5   only these
 //   --quick        scaled down, without bars of time; what the system tests run
+//   --shared       others use this machine: full size, without bars of time
 //   --list         what there is
 //   --write        writes the scorecard of tests/README.md from the last result of every row
 //
@@ -17,7 +18,7 @@ import { keep, kept, tableOf, write } from './scorecard.mjs';
 import { Crew, Trial } from './trial.mjs';
 
 const { values: flags } = parseArgs({
-  options: { rows: { type: 'string' }, quick: { type: 'boolean' }, list: { type: 'boolean' }, write: { type: 'boolean' } },
+  options: { rows: { type: 'string' }, quick: { type: 'boolean' }, shared: { type: 'boolean' }, list: { type: 'boolean' }, write: { type: 'boolean' } },
 });
 
 if (flags.list) {
@@ -33,18 +34,25 @@ if (unknown.length > 0) {
 }
 const playing = flags.write && !wanted ? [] : rows.filter(({ id }) => !wanted || wanted.includes(id));
 
-const crew = new Crew({ quick: flags.quick ?? false });
+const crew = new Crew({ quick: flags.quick ?? false, timed: !flags.quick && !flags.shared });
 const lines = [];
+let trial;
+process.on('SIGTERM', () => {
+  crew.end();
+  trial?.server?.kill();
+  process.exit(1);
+});
 for (const row of playing) {
   const start = Date.now();
-  const line = await new Trial(row, crew).run();
+  trial = new Trial(row, crew);
+  const line = await trial.run();
   line.seconds = Math.round((Date.now() - start) / 1000);
   lines.push(line);
+  if (!flags.quick) keep([line]);
   console.log(`${line.id.padEnd(4)} ${line.verdict}${line.p99 ? `  p99 ${line.p99.join(' / ')} ms` : ''}  ${line.result}  [${line.seconds} s]`);
   if (line.story) console.error(line.story);
 }
 crew.end();
-if (!flags.quick) keep(lines);
 if (flags.write) write();
 else if (playing.length > 1) console.log(`\n${tableOf(flags.quick ? lines : kept().filter(({ id }) => playing.some((row) => row.id === id)))}`);
 process.exit(lines.every(({ verdict }) => !verdict.startsWith('fails')) ? 0 : 1);

@@ -8,6 +8,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { binary } from '../system/support/server.mjs';
 
 const checkout = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 const file = path.join(checkout, 'build/attack.json');
@@ -37,13 +38,13 @@ const milliseconds = (values) => values.map((value) => (value === null ? '-' : v
 
 export function tableOf(lines) {
   const head = ['| row | attack or fault | load | innocents\' p99, ms: calm / during / after | result | verdict |', '|---|---|---|---|---|---|'];
-  const body = lines.map(({ id, attack, load, p99, result, verdict }) =>
-    `| ${[id, attack, load, p99 ? milliseconds(p99) : '', result, verdict].join(' | ')} |`);
+  const body = lines.map(({ id, attack, load, p99, timed, result, verdict }) =>
+    `| ${[id, attack, load, p99 ? milliseconds(p99) : '', result, verdict === 'holds' && p99 && !timed ? 'holds; times not judged' : verdict].join(' | ')} |`);
   return [...head, ...body].join('\n');
 }
 
 const cpu = () => `${os.cpus().length} x ${os.cpus()[0].model}`;
-const commit = () => execFileSync('git', ['describe', '--always', '--dirty'], { cwd: checkout, encoding: 'utf8' }).trim();
+const version = () => execFileSync(binary, ['--version'], { encoding: 'utf8' }).split('\n')[0].trim();
 
 /** The scorecard, into tests/README.md. */
 export function write() {
@@ -54,7 +55,7 @@ export function write() {
   const dates = [...new Set(lines.map(({ date }) => date))].sort().join(', ');
   const held = lines.filter(({ verdict }) => verdict === 'holds').length;
   const failed = lines.filter(({ verdict }) => verdict.startsWith('fails')).length;
-  const said = `${dates}, Linux ${os.release()}, ${cpu()}, commit ${commit()}: ${held} rows hold, ${failed} fail, ` +
+  const said = `${dates}, Linux ${os.release()}, ${cpu()}, ${version()}: ${held} rows hold, ${failed} fail, ` +
     `${lines.length - held - failed} are not played here. \`tools/attack --rows ROW\` repeats one.`;
   writeFileSync(readme, `${text.slice(0, from)}${marks[0]}\n\n${said}\n\n${tableOf(lines)}\n\n${text.slice(to)}`);
 }

@@ -94,7 +94,7 @@ async function run() {
   await returns.start();
   await innocents.call('innocentsStart', addressOf(stays.server), { readers: 200, rate: 20 });
   await sleep(500);
-  const calm = { descriptors: stays.server.descriptors() + 4, resident: stays.server.residentBytes() }; // 4: the pool of the API
+  const calm = { descriptors: stays.server.descriptors() + 5, resident: stays.server.residentBytes() }; // 5: the pool of the API, and who asks
   for (const place of [stays, returns]) await place.helper.call('liveStart', addressOf(place.server), { ...load, seed: place.seed });
   const start = Date.now();
   for (let second = 1; second <= total; second++) {

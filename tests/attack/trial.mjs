@@ -8,7 +8,7 @@
 import { availableParallelism } from 'node:os';
 import { Api } from '../system/support/api.mjs';
 import { until } from '../system/support/deadline.mjs';
-import { binary, Server } from '../system/support/server.mjs';
+import { Server } from '../system/support/server.mjs';
 import { Helper } from './helper.mjs';
 
 export const MiB = 1024 * 1024;
@@ -22,8 +22,10 @@ export const list = (counts) => Object.entries(counts).map(([what, n]) => `${n} 
 export class Crew {
   #helpers = new Map();
 
-  constructor({ quick }) {
+  /** `timed`: there are bars of time. */
+  constructor({ quick, timed }) {
     this.quick = quick;
+    this.timed = timed;
     this.pinned = !quick && availableParallelism() >= 4;
   }
 
@@ -84,6 +86,11 @@ export class Trial {
     return this.crew.attacker(on).call(name, value);
   }
 
+  /** A bar of time, which a machine that others use cannot be held to. */
+  timeBar(holds, text) {
+    if (this.crew.timed) this.bar(holds, text);
+  }
+
   /** How much a counter grew since the attack began. */
   async grew(name, labels = {}) {
     return (await this.server.metric(`spillway_${name}`, labels)) - this.before.sum(`spillway_${name}`, labels);
@@ -142,7 +149,7 @@ export class Trial {
     this.bar(innocents.doubled === 0, `${innocents.doubled} doubled`);
     this.bar(innocents.disordered === 0, `${innocents.disordered} out of order`);
     if (!this.row.ends) this.bar(Object.keys(innocents.cuts).length === 0, `innocents cut: ${list(innocents.cuts)}`);
-    if (this.quick) return;
+    if (!this.crew.timed) return;
     const most = Math.max(20, 3 * phases[0].p99);
     const judged = { during: [['during', phases[1]], ['after', phases[2]]], after: [['after', phases[2]]], none: [] };
     for (const [when, phase] of judged[this.row.p99 ?? 'during']) {
@@ -174,7 +181,7 @@ export class Trial {
   /** Plays it: {id, attack, load, result, verdict}, verdict being "holds", "skipped: why" or "fails: what". */
   async run() {
     const { row } = this;
-    const line = { id: row.id, attack: row.name, load: row.load?.(this) ?? '', quick: this.quick };
+    const line = { id: row.id, attack: row.name, load: row.load?.(this) ?? '', timed: this.crew.timed };
     const why = await row.skipped?.(this);
     if (why) return { ...line, result: '', verdict: why };
     try {
@@ -200,5 +207,3 @@ export class Trial {
     return { ...line, result: this.result ?? '', verdict: this.faults.length === 0 ? 'holds' : `fails: ${this.faults.join('; ')}`, story: this.story };
   }
 }
-
-export { binary };

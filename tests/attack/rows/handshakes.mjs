@@ -22,7 +22,7 @@ export const handshakes = [
       const ends = await Promise.all(['nothing', 'head', 'body'].map(give));
       ends.forEach(({ left, longestMs }, i) => {
         t.bar(left === 0, `${left} are still there`);
-        if (!t.quick) t.bar(longestMs <= (i === 2 ? whole : head) + 1000, `one lived ${longestMs} ms`);
+        t.timeBar(longestMs <= (i === 2 ? whole : head) + 1000, `one lived ${longestMs} ms`);
       });
       const cut = ends.reduce((sum, e) => sum + e.connected, 0);
       const counted = () => t.grew('client_closes_total', { reason: 'handshake_timeout' });
@@ -40,7 +40,7 @@ export const handshakes = [
       const { statuses } = await t.tell('open', { n, target: app(t), silent: true });
       const { codes, longestMs } = await t.order('untilEnded', t.n(8000, 6000));
       t.bar(codes[4201] === n, `closed: ${list(codes)}`);
-      if (!t.quick) t.bar(longestMs <= 6000, `one lived ${longestMs} ms`);
+      t.timeBar(longestMs <= 6000, `one lived ${longestMs} ms`);
       t.bar((await t.grew('client_closes_total', { code: 4201 })) === n, 'not each cut was counted');
       await until('all are gone', async () => (await t.server.clients()) === t.innocentClients, 5000);
       await t.order('release');
@@ -60,13 +60,13 @@ export const handshakes = [
       const cpu = t.server.cpuSeconds();
       await sleep(span);
       const load = (t.server.cpuSeconds() - cpu) / (span / 1000) - t.calmLoad;
-      if (!t.quick) t.bar(load < 0.1, `${(load * 100).toFixed(0)} % of a CPU while starved`);
+      t.timeBar(load < 0.1, `${(load * 100).toFixed(0)} % of a CPU while starved`);
       t.bar((await t.grew('refused_total', { reason: 'descriptors' })) === statuses[503], 'not each refusal was counted');
       await t.order('release');
       const start = Date.now();
       const one = await until('a new client is in', () => FeedReader.open(t.server, 'late').catch(() => null), 5000);
       const back = Date.now() - start;
-      t.bar(back <= 1000 || t.quick, `${back} ms until a new client is in`);
+      t.timeBar(back <= 1000, `${back} ms until a new client is in`);
       one.close();
       return `${list(statuses)}; ${(Math.max(0, load) * 100).toFixed(1)} % of a CPU more while starved; a new client after ${back} ms`;
     },
@@ -88,7 +88,7 @@ export const handshakes = [
       t.bar(back.every(({ subscribed }) => subscribed === half), 'not all came back');
       await t.server.untilMetric('spillway_subscriptions', {}, 2 * half + t.innocentClients - 1, 10_000);
       const ms = Date.now() - start;
-      t.bar(ms <= 10_000, `${ms} ms`);
+      t.timeBar(ms <= 10_000, `${ms} ms`);
       await Promise.all([2, 3].map((i) => t.order('release', 'destroy', i)));
       const tries = back.reduce((sum, { tries }) => sum + tries, 0);
       return `all subscribed again after ${(ms / 1000).toFixed(1)} s, with ${tries} connects`;
@@ -125,7 +125,7 @@ export const handshakes = [
       const got = await Promise.all([0, 1].map((i) => t.order('gathered', 1, i)));
       t.bar(got.every(({ wrong }) => wrong === 0), `${got.reduce((sum, g) => sum + g.wrong, 0)} did not get it once`);
       const ms = Math.max(...got.map(({ last }) => last)) - start;
-      t.bar(ms <= 1000, `${ms} ms`);
+      t.timeBar(ms <= 1000, `${ms} ms`);
       api.close();
       await Promise.all([0, 1].map((i) => t.order('release', 'destroy', i)));
       return `all had it once, the last after ${ms} ms; ${Math.max(0, Math.round(each))} bytes resident per client`;

@@ -123,7 +123,7 @@ export const operations = [
       const end = await within(8000, 'the end of the server', t.server.exited);
       const ms = Date.now() - start;
       t.bar(end.code === 0, `it ended with ${JSON.stringify(end)}`);
-      t.bar(ms <= 5000 + (t.quick ? 3000 : 500), `it took ${ms} ms`);
+      t.timeBar(ms <= 5500, `it took ${ms} ms`);
       t.bar(codes[4200] === half && codes[1012] === half, `closed: ${list(codes)}`);
       t.bar(torn === 0, `${torn} torn frames`);
       return `4200 to all Pusher clients, 1012 to all feeds, no torn frame; exit code 0 after ${(ms / 1000).toFixed(2)} s`;

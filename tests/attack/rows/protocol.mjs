@@ -36,6 +36,7 @@ export const protocol = [
       t.bar(end.right, 'a watcher has another list than the model');
       t.bar(end.contradicted === 0, `${end.contradicted} notices contradicted what was there`);
       t.bar(end.refused === 0, `${end.refused} were refused`);
+      t.bar(t.quick || end.cut === 0, `${end.cut} members read too slowly`);
       const api = t.api();
       const { text } = await api.request({ method: 'GET', path: `/apps/${testApp.id}/channels/presence-room/users` });
       const users = JSON.parse(text).users.map(({ id }) => id).sort();
