@@ -118,6 +118,7 @@ base::Duration Core::turn() {
     note_turn();
 
     // 1. What the kernel finished: bytes in become work. First, so that what it leaves is seen to in this same turn.
+    heard_ = false;
     bool busy = take_completions();
     // 2. Other cores, and this one's messages to itself: joins, publications, broadcasts, until nothing comes any more.
     home.resume();
@@ -157,14 +158,16 @@ base::Duration Core::turn() {
     return may_rest(busy);
 }
 
-/// Timeouts count what clients failed to do, not what this loop did: after a stall the input that piled up is taken first.
+/// Timeouts count what clients failed to do, not what this loop did: after a stall the input that piled up is taken first. The
+/// kernel has it ready at the earliest when it was asked again, and then hands it over in small portions.
 void Core::expire(bool more_input) {
-    if (last_turn_ != base::Instant{} && now - last_turn_ >= kStall) {
+    const bool stalled = last_turn_ != base::Instant{} && now - last_turn_ >= kStall;
+    if (stalled) {
         stats.stalls.add();
         patience_until_ = now + kStall;
     }
     last_turn_ = now;
-    if (more_input && now < patience_until_) return;
+    if (stalled || ((more_input || heard_) && now < patience_until_)) return;
     timers.advance(now, [this](std::uint32_t slot) { life.timer_fired(slot); });
 }
 
@@ -226,6 +229,7 @@ bool Core::take_completions() {
 }
 
 void Core::dispatch(const io::Completion& done) {
+    heard_ = true;
     switch (done.token.op) {
         case io::Op::accept: life.accepted(done); break;
         case io::Op::recv: life.received(done); break;

@@ -153,13 +153,13 @@ export const operations = [
   {
     id: 'A26',
     name: 'memory limit: slow readers of large messages in a small cgroup',
-    load: (t) => `limit of 1.2 x calm${t.n('', ' + 32 MiB')}; ${t.n(100, 20)} readers that do not read`,
+    load: (t) => `--memory-limit 1.2 x calm${t.n('', ' + 32 MiB')}, three quarters of the cgroup's as by default; ${t.n(100, 20)} readers that do not read`,
     server: () => ({ through: ['sh', '-c', `echo $$ > ${group.made.folder}/cgroup.procs; exec "$0" "$@"`], app: testApp, toml: limited() }),
     skipped: () => ((group.made ??= makeGroup()) ? null : 'skipped: no cgroup can be made here'),
     async attack(t) {
-      const used = Number(readFileSync(group.made.used, 'utf8'));
-      const limit = Math.round(used * 1.2 + t.n(0, 32 * MiB));
-      await t.server.reload(limited(t.server.residentBytes() + Math.round((limit - used) * 0.6)));
+      const own = Math.round(t.server.residentBytes() * 1.2 + t.n(0, 32 * MiB));
+      const limit = Math.round(own / 0.75);
+      await t.server.reload(limited(own));
       writeFileSync(group.made.limit, String(limit));
       await t.tell('open', { n: t.n(100, 20), target: `/feed/large?key=${testApp.key}`, paused: true, block: 20 });
       const api = t.api();
@@ -189,13 +189,13 @@ export const operations = [
   {
     id: 'A27',
     name: 'the process is stopped and goes on',
-    load: (t) => `SIGSTOP for ${t.n(3, 1.5)} s, SIGCONT; read timeout 2.5 s, the innocents speak every 0.4 s`,
+    load: () => 'SIGSTOP for 3 s, SIGCONT; read timeout 2.5 s, the innocents speak every 0.2 s',
     server: () => ({ flags: ['--ping-interval', '1s', '--pong-timeout', '1s', '--read-timeout', '2500ms'] }),
-    innocents: { speakMs: 400 },
+    innocents: { speakMs: 200 },
     p99: 'after',
     async attack(t) {
       t.server.signal('SIGSTOP');
-      await sleep(t.n(3000, 1500));
+      await sleep(3000);
       t.server.signal('SIGCONT');
       await t.server.untilMetric('spillway_loop_stalls_total', {}, (n) => n > t.before.sum('spillway_loop_stalls_total'), 3000);
       await sleep(t.n(2000, 300));
