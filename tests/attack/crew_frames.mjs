@@ -152,14 +152,14 @@ export async function echoersOpen(server, { n }) {
   echoers = await many(n, 200, (i) => new LightClient(server, '/echo', { localAddress: `127.0.5.${1 + (i % 8)}` }));
   return echoers.filter((client) => client.status === 101).length;
 }
-export function echoersSend(bytes) {
+export async function echoersSend(bytes) {
   const message = frame(op.binary, Buffer.alloc(bytes, 'e'), { mask });
   for (const client of echoers) {
     client.expected = (client.expected ?? 0) + 1;
     client.got ??= 0;
     client.onMessage = (payload) => (client.got += payload.length === bytes ? 1 : 1e9);
-    client.write(message);
   }
+  await Promise.all(echoers.map((client) => new Promise((resolve) => client.socket.write(message, resolve))));
 }
 export async function echoersDone(ms) {
   const end = Date.now() + ms;
