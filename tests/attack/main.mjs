@@ -53,6 +53,6 @@ for (const row of playing) {
   if (line.story) console.error(line.story);
 }
 crew.end();
-if (flags.write) write();
+if (flags.write) write(rows);
 else if (playing.length > 1) console.log(`\n${tableOf(flags.quick ? lines : kept().filter(({ id }) => playing.some((row) => row.id === id)))}`);
 process.exit(lines.every(({ verdict }) => !verdict.startsWith('fails')) ? 0 : 1);

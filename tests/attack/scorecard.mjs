@@ -46,16 +46,17 @@ export function tableOf(lines) {
 const cpu = () => `${os.cpus().length} x ${os.cpus()[0].model}`;
 const version = () => execFileSync(binary, ['--version'], { encoding: 'utf8' }).split('\n')[0].trim();
 
-/** The scorecard, into tests/README.md. */
-export function write() {
-  const lines = kept();
+/** The scorecard of these rows, into tests/README.md. */
+export function write(rows) {
+  const results = new Map(kept().map((line) => [line.id, line]));
+  const lines = rows.map(({ id, name }) => results.get(id) ?? { id, attack: name, load: '', result: '', verdict: 'not played in full since it was changed' });
   const text = readFileSync(readme, 'utf8');
   const [from, to] = marks.map((mark) => text.indexOf(mark));
   if (from < 0 || to < from) throw new Error(`${readme} has no place for the scorecard`);
-  const dates = [...new Set(lines.map(({ date }) => date))].sort().join(', ');
+  const dates = [...new Set(lines.flatMap(({ date }) => date ?? []))].sort().join(', ');
   const held = lines.filter(({ verdict }) => verdict === 'holds').length;
   const failed = lines.filter(({ verdict }) => verdict.startsWith('fails')).length;
   const said = `${dates}, Linux ${os.release()}, ${cpu()}, ${version()}: ${held} rows hold, ${failed} fail, ` +
-    `${lines.length - held - failed} are not played here. \`tools/attack --rows ROW\` repeats one.`;
+    `${lines.length - held - failed} were not played. \`tools/attack --rows ROW\` repeats one.`;
   writeFileSync(readme, `${text.slice(0, from)}${marks[0]}\n\n${said}\n\n${tableOf(lines)}\n\n${text.slice(to)}`);
 }

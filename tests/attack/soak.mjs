@@ -138,6 +138,7 @@ function report({ calm, figures, returned, service, counters }) {
     `| resident memory | ${mib(calm.resident)} with the innocents; after ${warm} s of warm-up ${mib(Math.min(...resident))} to ${mib(Math.max(...resident))} |`,
     `| its slope after warm-up | ${kib(slope * 60)} a minute, standard error ${kib(error * 60)} (${judged.length} samples, autocorrelation allowed for): ${flat ? 'indistinguishable from zero' : slope < 0 ? 'it shrinks' : 'it grows'} |`,
     `| descriptors at rest | ${rests.map(({ descriptors }) => descriptors).join(', ')}; at most ${calm.descriptors} were due |`,
+    `| resident at rest | ${rests.map((one) => mib(one.resident)).join(', ')} |`,
     `| gauges at rest, ${rests.length} times | ${faults.some((fault) => fault.startsWith('gauges')) ? 'not' : 'each'} equal to what was there: clients, subscriptions, channels, members, queued messages |`,
     `| exit codes | 0, ${returns.starts + 1} times |`,
     `| verdict | ${faults.length === 0 ? 'holds' : `fails: ${faults.join('; ')}`} |`, '',
@@ -155,7 +156,7 @@ try {
   for (const place of [stays, returns]) place.server?.kill();
 }
 console.log(text);
-if (flags.write && faults.length === 0) {
+if (flags.write) {
   writeFileSync(flags.write, `# Soak\n\n${text}`);
 }
 process.exit(faults.length === 0 ? 0 : 1);
