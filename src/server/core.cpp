@@ -167,7 +167,8 @@ void Core::expire(bool more_input) {
         patience_until_ = now + kStall;
     }
     last_turn_ = now;
-    if (stalled || ((more_input || heard_) && now < patience_until_)) return;
+    asked_again_ = !stalled || !asked_again_;  // not put off for ever if every turn is late
+    if (!asked_again_ || ((more_input || heard_) && now < patience_until_)) return;
     timers.advance(now, [this](std::uint32_t slot) { life.timer_fired(slot); });
 }
 

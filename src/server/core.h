@@ -177,6 +177,7 @@ private:
     base::Instant waiting_until_{};
     base::Instant last_turn_{};
     base::Instant patience_until_{};  // after a stall: timeouts wait for the input that piled up
+    bool asked_again_ = true;         // no stall lies between this turn and the last time the kernel was asked
     bool heard_ = false;              // the kernel finished something that this turn looked at
     bool watches_health_ = false;
     bool stopped_ = false;

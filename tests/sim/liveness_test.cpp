@@ -183,7 +183,7 @@ TEST_CASE("the handshake timeout is absolute, the idle timeout of the API is its
     dripping.reset();
     pass(world, all, seconds{66});
     CHECK(world.network.open_connections() == 1);  // 75 s are not over
-    pass(world, all, seconds{12});
+    pass(world, all, seconds{14});
     CHECK(world.network.open_connections() == 0);
 }
 
