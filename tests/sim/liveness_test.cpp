@@ -34,8 +34,9 @@ std::vector<SimClient*> feeds(SimWorld& world, std::size_t n) {
     return clients;
 }
 
-/// Time passes step by step; everybody reads, and writes unless it is dead to the world.
-void pass(SimWorld& world, std::vector<SimClient*>& clients, base::Duration time, base::Duration step = seconds{1}) {
+/// Time passes step by step, in steps that are no stalls; everybody reads, and writes unless it is dead to the world.
+void pass(SimWorld& world, std::vector<SimClient*>& clients, base::Duration time,
+          base::Duration step = milliseconds{500}) {
     const base::Instant end = world.clock.peek() + time;
     while (world.clock.peek() < end) {
         world.clock.advance(step);
