@@ -3,7 +3,7 @@
 //
 // Stands in for libFuzzer in ordinary builds: gives a fuzz target every file of its corpus, then a fixed number of
 // changed inputs from a fixed seed. A finding ends the program by an assertion or a sanitizer.
-// Usage: <target>_replay CORPUS-FOLDER
+// Usage: <target>_replay CORPUS-FOLDER CHANGED-INPUTS
 
 #include <algorithm>
 #include <cstddef>
@@ -22,7 +22,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 namespace {
 
 constexpr std::uint32_t kSeed = 1;
-constexpr int kChangedInputs = 2000;
 constexpr std::size_t kInputBytesMax = 4096;
 
 using Random = std::mt19937;
@@ -73,16 +72,17 @@ void give(const std::string& input) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 2) {
-        std::fprintf(stderr, "usage: %s CORPUS-FOLDER\n", argv[0]);
+    if (argc != 3) {
+        std::fprintf(stderr, "usage: %s CORPUS-FOLDER CHANGED-INPUTS\n", argv[0]);
         return 2;
     }
     try {
+        const int changes = std::stoi(argv[2]);
         const std::vector<std::string> corpus = read_corpus(argv[1]);
         for (const std::string& input : corpus) give(input);
         Random random(kSeed);
-        for (int i = 0; i < kChangedInputs; ++i) give(changed(corpus[below(random, corpus.size())], corpus, random));
-        std::printf("%zu inputs of the corpus and %d changed ones replayed\n", corpus.size(), kChangedInputs);
+        for (int i = 0; i < changes; ++i) give(changed(corpus[below(random, corpus.size())], corpus, random));
+        std::printf("%zu inputs of the corpus and %d changed ones replayed\n", corpus.size(), changes);
     } catch (const std::exception& error) {
         std::fprintf(stderr, "%s\n", error.what());
         return 1;

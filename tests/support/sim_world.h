@@ -124,6 +124,10 @@ public:
 
     SimClient& connect(std::size_t core, SimClient::Kind kind = SimClient::Kind::pusher,
                        const std::string& feed_channel = {}, std::size_t window = 0, bool asks_gaps = false);
+    /// Somebody who understands nothing: the caller writes and reads bytes. It must be gone before settle().
+    [[nodiscard]] std::shared_ptr<FakeConnection> connect_raw(std::size_t core) {
+        return network.connect(nodes_[core]->listener, options_.window);
+    }
     SimPublisher& connect_publisher(std::size_t core, SimPublisher::Mode mode = SimPublisher::Mode::requests);
     /// Everybody writes and reads all there is, and all cores turn, until nothing moves any more.
     void settle();
