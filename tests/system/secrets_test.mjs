@@ -6,10 +6,11 @@
 // that was said is searched.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import WebSocket from 'ws';
 import { Api, feedAuth, signinAuth } from './support/api.mjs';
 import { FeedReader, PlainPusher } from './support/clients.mjs';
@@ -201,4 +202,15 @@ describe('no secret is told by anything', () => {
     }
     said.search([one, one.slice(0, 8)]);
   });
+});
+
+it('SECURITY.md names files that are there', () => {
+  const checkout = path.join(path.dirname(fileURLToPath(import.meta.url)), '../..');
+  const text = readFileSync(path.join(checkout, 'SECURITY.md'), 'utf8');
+  const named = [...text.matchAll(/`((?:[a-z_]+\/)+[a-z_]+(?:\.[a-z]+)?)`/g)].map((m) => m[1]);
+  assert.ok(named.length > 30);
+  for (const name of named) {
+    const places = [name, `src/${name}`, `src/${name}.h`, `src/${name}.cpp`, `tests/${name}`];
+    assert.ok(places.some((place) => existsSync(path.join(checkout, place))), name);
+  }
 });
