@@ -11,6 +11,8 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "poisoned.h"
+
 using spillway::base::Slab;
 
 namespace {
@@ -89,6 +91,18 @@ TEST_CASE("a stale name finds nothing, the current one its object", "[base][slab
     CHECK(slab.find(slot, 2 | 0x1000000) == nullptr);
     CHECK(slab.find(slot + 1, 1) == nullptr);
     CHECK(slab.find(UINT32_MAX, 1) == nullptr);
+}
+
+TEST_CASE("whoever reads a slot that was freed is caught", "[base][slab][hardening]") {
+    if (!spillway::test::kFreedIsFilled) SKIP("release builds do not fill freed memory");
+    Slab<Counted> slab(2);
+    const auto slot = slab.acquire();
+    REQUIRE(slot);
+    const Counted* object = &slab[*slot];
+    CHECK_FALSE(spillway::test::read_is_caught(object, 0));
+    slab.release(*slot);
+    CHECK(spillway::test::read_is_caught(object, 0));
+    CHECK(spillway::test::read_is_caught(object, sizeof(Counted) - 1));
 }
 
 TEST_CASE("generations wrap past 2^24 without ever being zero", "[base][slab]") {

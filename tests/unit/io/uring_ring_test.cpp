@@ -12,6 +12,7 @@
 
 #include "io/listener.h"
 #include "io/ring_self_test.h"
+#include "poisoned.h"
 #include "ring_contract.h"
 
 namespace spillway::io {
@@ -121,6 +122,26 @@ TEST_CASE("a ring made on one thread is used by the thread that starts it") {
     reactor.join();
     CHECK(result == 0);
     CHECK(woken);
+}
+
+TEST_CASE("whoever reads a receive buffer that was given back is caught", "[io][hardening]") {
+    if (!test::kFreedIsFilled) SKIP("release builds do not fill freed memory");
+    KernelWorld world({}, false);
+    Ring& ring = world.ring();
+    ring.accept(world.listener(), test::contract::token(Op::accept));
+    const auto remote = world.connect(0);
+    const auto accepted = test::contract::next(ring);
+    REQUIRE(accepted.result >= 0);
+    ring.recv(accepted.result, test::contract::token(Op::recv), RecvStart::at_once);
+    remote->send("hello");
+    const auto got = test::contract::next(ring);
+    REQUIRE(got.has_buffer);
+    const std::byte* bytes = ring.buffer(got).data();
+    CHECK_FALSE(test::read_is_caught(bytes, 0));
+    ring.give_back(got.buffer);
+    CHECK(test::read_is_caught(bytes, 0));
+    CHECK(test::read_is_caught(bytes, 4));
+    ring.close(accepted.result);
 }
 
 TEST_CASE("a turn without work enters the kernel not at all") {

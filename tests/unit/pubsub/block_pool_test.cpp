@@ -12,6 +12,7 @@
 #include <catch2/catch_test_macros.hpp>
 
 #include "base/spsc_queue.h"
+#include "poisoned.h"
 
 using namespace spillway;
 using spillway::pubsub::Block;
@@ -119,6 +120,23 @@ TEST_CASE("B1 what is kept for reuse can be handed back, and the pool goes on", 
     pool.trim();
     pool.trim();
     CHECK(pool.bytes_kept() == 0);
+}
+
+TEST_CASE("R7 whoever reads a block that was freed is caught", "[pubsub][block_pool][hardening]") {
+    if (!test::kFreedIsFilled) SKIP("release builds do not fill freed memory");
+    BlockPool pool(0, 1);
+    Parcel* block = parcel(pool, 512);
+    const std::byte* storage = block->storage();
+    std::memset(block->storage(), 0, 512 - sizeof(Parcel));
+    CHECK_FALSE(test::read_is_caught(storage, 0));
+    pool.release(block);
+    CHECK(test::read_is_caught(storage, 0));
+    CHECK(test::read_is_caught(storage, 512 - sizeof(Parcel) - 1));
+    Parcel* again = parcel(pool, 512);
+    REQUIRE(again == block);
+    again->storage()[0] = std::byte{1};
+    CHECK_FALSE(test::read_is_caught(storage, 0));
+    pool.release(again);
 }
 
 TEST_CASE("large blocks are not kept", "[pubsub][block_pool]") {
