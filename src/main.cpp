@@ -23,8 +23,10 @@ int main(int argc, char** argv, char** given_environment) {
     const std::vector<std::string> variables = spillway::server::take_variables(given_environment);
     const auto load = [&words, &variables] {
         std::vector<const char*> arguments;
+        arguments.reserve(words.size());
         for (const std::string& word : words) arguments.push_back(word.c_str());
         std::vector<const char*> environment;
+        environment.reserve(variables.size() + 1);
         for (const std::string& variable : variables) environment.push_back(variable.c_str());
         environment.push_back(nullptr);
         return spillway::server::load_config(static_cast<int>(arguments.size()), arguments.data(), environment.data());
