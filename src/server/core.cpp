@@ -119,7 +119,8 @@ base::Duration Core::turn() {
 
     // 1. What the kernel finished: bytes in become work. First, so that what it leaves is seen to in this same turn.
     heard_ = false;
-    bool busy = take_completions();
+    const bool more_input = take_completions();
+    bool busy = more_input;
     // 2. Other cores, and this one's messages to itself: joins, publications, broadcasts, until nothing comes any more.
     home.resume();
     busy |= drain_mesh();
@@ -134,7 +135,7 @@ base::Duration Core::turn() {
     publishing.acknowledge();
     users.go_on();
     // 5. Timeouts, after activity was seen, and what else is due by the clock; nothing that was waiting for this turn waits for it.
-    expire(busy);
+    expire(more_input);
     drain.step();
     review.step();
     http.step();

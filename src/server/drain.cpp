@@ -22,6 +22,7 @@ void Drain::begin() { begin(Shut::when_empty); }
 
 void Drain::hand_over() {
     handed_over_ = true;
+    core_.life.leave_doors_open();
     begin(Shut::at_once);
 }
 

@@ -73,6 +73,10 @@ void Lifecycle::arm_accept(std::uint32_t which) {
     core_.ring.accept(doors_[which].listener, {io::Op::accept, 1, which});
 }
 
+void Lifecycle::leave_doors_open() {
+    for (Door& door : doors_) door.kept = true;
+}
+
 void Lifecycle::stop_accepting(Shut how) {
     const base::Instant by = how == Shut::at_once ? core_.now : core_.now + kShutWithin;
     shut_by_ = std::min(shut_by_.value_or(by), by);

@@ -106,6 +106,8 @@ public:
     [[nodiscard]] std::size_t paused() const { return paused_.size(); }
     /// Shuts the doors for clients. Whoever waits behind one that is nobody else's is let in first, for a second at most.
     void stop_accepting(Shut how);
+    /// A successor has them, too: whoever waits behind them is its.
+    void leave_doors_open();
     /// A successor answers on the metrics port. Its descriptor is its owner's.
     void leave_metrics();
     /// A door for clients is open.
