@@ -1,12 +1,13 @@
 // SPDX-FileCopyrightText: 2026 The Spillway authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Any text as a configuration file: taken whole, and then everything in it is fit to run with; or refused with the file's name
-// and one line of printable text.
+// Any text as a configuration file: taken whole, and then everything in it is fit to run with; or refused with a line of
+// printable text for each fault, each with the file's name.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <ranges>
 #include <set>
 #include <string>
 #include <string_view>
@@ -37,8 +38,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     ConfigDraft draft;
     const auto read = read_config_text(text, "f.toml", draft);
     if (!read) {
-        require(read.error().starts_with("f.toml:"));
-        check_sentence(read.error());
+        for (const auto line : std::views::split(read.error(), '\n')) {
+            const std::string_view fault(line.begin(), line.end());
+            require(fault.starts_with("f.toml:"));
+            check_sentence(fault);
+        }
         return 0;
     }
     auto checked = finish(std::move(draft));

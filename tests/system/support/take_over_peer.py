@@ -40,11 +40,15 @@ def say(address, texts):
             connection.send(text.encode())
         except OSError:
             break
-    try:
-        while heard(connection)[0]:
+    for _ in range(2):
+        try:
+            while heard(connection)[0]:
+                pass
+        except ConnectionResetError:  # told once, if it hung up without having read all; what it said is still there
+            continue
+        except OSError:
             pass
-    except OSError:
-        pass
+        break
     print(json.dumps({"step": "over"}), flush=True)
 
 
