@@ -254,12 +254,12 @@ Applied read_root_key(const Reading& reading, const toml::key& key, const toml::
 }
 
 /// All of them, a line each, in the order of the file.
-std::string told(std::vector<Fault>& faults) {
+std::string told(const std::string& path, std::vector<Fault>& faults) {
     std::ranges::stable_sort(faults, {}, &Fault::line);
     std::string text;
     for (std::size_t i = 0; i < std::min(faults.size(), kFaultsMax); ++i)
         base::append(text, i == 0 ? "" : "\n", faults[i].text);
-    if (faults.size() > kFaultsMax) base::append(text, "\nand ", faults.size() - kFaultsMax, " more");
+    if (faults.size() > kFaultsMax) base::append(text, '\n', path, ": and ", faults.size() - kFaultsMax, " more");
     return text;
 }
 
@@ -275,7 +275,7 @@ base::Result<void> read_config_text(std::string_view text, const std::string& pa
     std::vector<Fault> faults;
     const Reading reading{path, draft, faults};
     for (const auto& [key, node] : root) reading.note(key.source(), read_root_key(reading, key, node));
-    if (!faults.empty()) return fail(told(faults));
+    if (!faults.empty()) return fail(told(path, faults));
     return {};
 }
 

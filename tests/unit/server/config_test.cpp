@@ -888,7 +888,7 @@ TEST_CASE("every fault of a file is told at once, in the order of its lines", "[
     for (int i = 0; i < 25; ++i) base::append(many, "unheard_", i, " = 1\n");
     const std::string told = refusal(many);
     CHECK(std::ranges::count(told, '\n') == 20);
-    CHECK(told.ends_with("\nand 5 more"));
+    CHECK(told.ends_with("\nf: and 5 more"));
 }
 
 TEST_CASE("check-config says OK or where it is wrong", "[server][config]") {
