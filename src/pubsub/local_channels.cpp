@@ -35,9 +35,10 @@ LocalChannels::Opened LocalChannels::open(const ChannelKey& key) {
         free_.pop_back();
     } else {
         slot = static_cast<std::uint32_t>(slots_.size());
-        slots_.push_back(std::make_unique<LocalChannel>());
+        slots_.emplace_back();
         next_generation_.push_back(1);
     }
+    slots_[slot] = std::make_unique<LocalChannel>();
     LocalChannel& channel = *slots_[slot];
     channel.slot = slot;
     channel.generation = next_generation_[slot]++;
@@ -57,8 +58,8 @@ LocalChannelId LocalChannels::find(const ChannelKey& key) const {
 
 LocalChannel* LocalChannels::get(LocalChannelId id) {
     if (id.is_none() || id.slot >= slots_.size()) return nullptr;
-    LocalChannel& channel = *slots_[id.slot];
-    return channel.generation == id.generation ? &channel : nullptr;
+    LocalChannel* channel = slots_[id.slot].get();
+    return channel != nullptr && channel->generation == id.generation ? channel : nullptr;
 }
 
 std::uint32_t LocalChannels::add(LocalChannel& channel, std::uint32_t slot, std::uint32_t back,
@@ -157,21 +158,17 @@ bool LocalChannels::close_if_unused(LocalChannel& channel) {
         channel.queued != LocalChannel::Queued::no)
         return false;
     SPILLWAY_ASSERT(channel.gathered.empty() && channel.subscribers.empty() && channel.at_home == 0);
+    const std::uint32_t slot = channel.slot;
     by_key_.erase(channel.key);
-    channel.generation = 0;
-    channel.name.clear();
-    std::vector<Subscriber>().swap(channel.subscribers);
-    std::vector<Held*>().swap(channel.gathered);
-    std::vector<Held*>().swap(channel.pass.messages);
-    std::vector<std::uint32_t>().swap(channel.pass.starts);
-    free_.push_back(channel.slot);
+    slots_[slot].reset();
+    free_.push_back(slot);
     return true;
 }
 
 void LocalChannels::check_invariants() const {
     SPILLWAY_ASSERT(by_key_.size() + free_.size() == slots_.size());
     for (const auto& channel : slots_) {
-        if (channel->generation == 0) continue;
+        if (channel == nullptr) continue;
         std::uint32_t live = 0;
         for (const auto& s : channel->subscribers) live += s.is_gone() ? 0 : 1;
         SPILLWAY_ASSERT(live == channel->live);

@@ -78,7 +78,7 @@ struct LocalChannel {
     CoreId home = 0;
     bool hidden = false;  // a channel of ours: in no figure and no limit
     std::uint32_t slot = 0;
-    std::uint32_t generation = 0;     // 0 while the slot is free
+    std::uint32_t generation = 0;     // never 0
     std::uint32_t live = 0;           // subscribers that are not gone
     std::uint32_t joins_pending = 0;  // joins sent whose answer has not come, given up ones included
     std::uint32_t at_home =
@@ -216,7 +216,7 @@ public:
         return std::clamp(kPassBytes / std::max<std::size_t>(subscribers, 1), kJoinBytesLeast, kJoinBytesMax);
     }
 
-    /// Closes the channel if nothing needs it any more; true if it did.
+    /// Closes the channel if nothing needs it any more; true if it did, and then it is gone.
     bool close_if_unused(LocalChannel& channel);
 
     [[nodiscard]] std::size_t size() const { return by_key_.size(); }
@@ -224,7 +224,7 @@ public:
     template <class F>
     void for_each(F&& f) {
         for (auto& channel : slots_)
-            if (channel->generation != 0) f(*channel);
+            if (channel != nullptr) f(*channel);
     }
 
     void check_invariants() const;
@@ -264,8 +264,8 @@ private:
 
     std::size_t cores_;
     std::uint32_t step_;
-    std::vector<std::vector<std::byte>> buffers_;  // for passes to join in
-    std::vector<std::unique_ptr<LocalChannel>> slots_;
+    std::vector<std::vector<std::byte>> buffers_;       // for passes to join in
+    std::vector<std::unique_ptr<LocalChannel>> slots_;  // null: free
     std::vector<std::uint32_t> next_generation_;
     std::vector<std::uint32_t> free_;
     std::unordered_map<ChannelKey, std::uint32_t, ChannelKeyHash> by_key_;
