@@ -7,12 +7,11 @@
 
 import { availableParallelism } from 'node:os';
 import { Api } from '../system/support/api.mjs';
-import { until } from '../system/support/deadline.mjs';
+import { residencyTells, until } from '../system/support/deadline.mjs';
 import { Server } from '../system/support/server.mjs';
 import { Helper } from './helper.mjs';
 
 export const MiB = 1024 * 1024;
-const slow = Number(process.env.SPILLWAY_TEST_SLOWNESS ?? 1) > 1; // a sanitizer's figures of memory say nothing
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 export const mib = (bytes) => `${(bytes / MiB).toFixed(1)} MiB`;
@@ -134,11 +133,11 @@ export class Trial {
   async #after() {
     const end = Date.now() + 10_000;
     const back = () => this.server.descriptors() <= this.calmDescriptors + 5 &&
-      (slow || this.server.residentBytes() <= this.calmBytes + this.n(16, 32) * MiB);
+      (!residencyTells || this.server.residentBytes() <= this.calmBytes + this.n(16, 32) * MiB);
     await until('back', async () => back() && (await this.server.clients()) === this.innocentClients, 10_000).catch(() => {});
     this.bar((await this.server.clients()) === this.innocentClients, `${await this.server.clients()} clients stay`);
     this.bar(this.server.descriptors() <= this.calmDescriptors + 5, `${this.server.descriptors()} descriptors, ${this.calmDescriptors} before`);
-    if (!slow) this.bar(back(), `${mib(this.server.residentBytes())} resident, ${mib(this.calmBytes)} before`);
+    if (residencyTells) this.bar(back(), `${mib(this.server.residentBytes())} resident, ${mib(this.calmBytes)} before`);
     this.backMs = Math.max(0, 10_000 - (end - Date.now()));
     await sleep(this.n(5000, 200));
   }

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { Api } from './support/api.mjs';
 import { FeedReader } from './support/clients.mjs';
-import { until } from './support/deadline.mjs';
+import { residencyTells, until } from './support/deadline.mjs';
 import { FrameClient, op, upgradeHead } from './support/frame_client.mjs';
 import { RawSocket } from './support/raw_socket.mjs';
 import { onCores } from './support/server.mjs';
@@ -103,9 +103,7 @@ onCores('a memory limit', { toml, app, flags: limited }, (group) => {
 });
 
 onCores('accounting', { toml, app, flags: ['--queue-bytes', '4MiB', '--socket-send-buffer', '16KiB', '--max-http-body', '2MiB'] }, (group) => {
-  // A sanitizer's allocator surrounds and keeps what is freed: what is resident then says nothing.
-  const sanitized = Number(process.env.SPILLWAY_TEST_SLOWNESS ?? 1) > 1;
-  if (!sanitized) group('B1 the sum of all kinds grows as resident memory does, within a fifth and 16 MiB', async (server) => {
+  if (residencyTells) group('B1 the sum of all kinds grows as resident memory does, within a fifth and 16 MiB', async (server) => {
     const [residentBefore, before] = [server.residentBytes(), await accounted(server)];
     for (let i = 0; i < 20; i++) await sleepers(server, `c${i}`, 10);
     const api = new Api(server, { connections: 4 });

@@ -155,8 +155,9 @@ export class Server {
     return (Number(fields[11]) + Number(fields[12])) / 100;
   }
 
+  /** 0 of a process that ends right now. */
   residentBytes() {
-    return Number(readFileSync(`/proc/${this.pid}/status`, 'utf8').match(/VmRSS:\s+(\d+) kB/)[1]) * 1024;
+    return Number(readFileSync(`/proc/${this.pid}/status`, 'utf8').match(/VmRSS:\s+(\d+) kB/)?.[1] ?? 0) * 1024;
   }
 
   /** Something with close(), closed when the current test ends. */
