@@ -139,7 +139,8 @@ bool Fanout::serve(Channel& channel, const pubsub::Subscriber& subscriber) {
     const bool shared = busy() && client.subscriptions.size() > 1;
     if (whole && !shared && !client.gaps && core_.sender.ready(client)) {
         const auto bytes = core_.channels.pass_bytes(channel, wire_form(client.kind));
-        if (!core_.sender.avoids_copy(client, bytes.size())) {
+        // Joined messages have been copied once already, and single ones are too small to tell how the kernel sends large ones.
+        if (pass.messages.size() > 1 || !core_.sender.avoids_copy(client, bytes.size())) {
             channel.pass.batch = core_.sender.batch();
             core_.sender.add_direct(client, channel, bytes);
             return true;
