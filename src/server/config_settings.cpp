@@ -403,6 +403,7 @@ Applied webhook_url(WebhookConfig& webhook, std::string_view text) {
 
 Applied webhook_events(WebhookConfig& webhook, std::string_view text) {
     std::vector<std::string_view> known;
+    known.reserve(kWebhookEvents);
     for (std::size_t i = 0; i < kWebhookEvents; ++i) known.push_back(to_string(static_cast<WebhookEvent>(i)));
     WebhookEvents wanted;
     while (!text.empty()) {

@@ -206,6 +206,7 @@ void core_families(std::string& out, const std::vector<const Stats*>& cores) {
     each("core_allocated_bytes_total", "Bytes a core asked operator new for; what it gave back is not taken off.",
          "counter", [&](const Stats& s) { append(out, s.allocated_bytes.value()); });
     std::vector<io::ThreadTimes> times;
+    times.reserve(cores.size());
     for (const Stats* s : cores) times.push_back(io::thread_times(s->thread.value()));
     std::size_t next = 0;
     each("core_cpu_seconds_total", "Time a core's thread had a CPU, as the kernel counts.", "counter",

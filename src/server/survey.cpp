@@ -50,7 +50,7 @@ void Survey::walk_clients() {
         if (!core_.clients.is_live(next_slot_)) continue;
         const Client& client = core_.clients[next_slot_];
         if (client.out == nullptr || !counts_as_client(client.kind)) continue;
-        if (client.out->queue.size() == 0 && !client.sending) continue;  // a ping on its way is no backlog
+        if (client.out->queue.empty() && !client.sending) continue;  // a ping on its way is no backlog
         const auto stalled = client.sending ? core_.now - client.out->waiting_since : base::Duration::zero();
         const SurveyBlock::Backlog backlog{client.id,
                                            client.nonce,
