@@ -8,13 +8,13 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <cstdio>
 #include <memory>
 #include <span>
 
 #include "base/format.h"
 #include "client/event_line.h"
 #include "client/exit_code.h"
+#include "client/remark.h"
 #include "client/websocket.h"
 #include "client/window.h"
 #include "protocol/json.h"
@@ -25,19 +25,12 @@ namespace {
 
 using base::concat;
 
-void say(std::string_view text) {
-    std::string line = "spillway: ";
-    append_harmless(line, text);
-    line += '\n';
-    std::fputs(line.c_str(), stderr);
-}
-
 int exit_code_of(const Refused& refused) { return refused.status / 100 == 4 ? kRefused : kUnreachable; }
 
 int publish_one(const PublishOptions& options, Surroundings surroundings) {
     auto stream = Stream::connect(options.endpoint, surroundings.clock, surroundings.stop);
     if (!stream) {
-        say(stream.error());
+        remark(stream.error());
         return kUnreachable;
     }
     std::string body;
@@ -48,7 +41,7 @@ int publish_one(const PublishOptions& options, Surroundings surroundings) {
     std::string rest;
     const auto asked = ask(*stream, post_request(options.endpoint, target, body), surroundings, answer, rest);
     if (asked) return kDone;
-    say(asked.error().reason);
+    remark(asked.error().reason);
     return exit_code_of(asked.error());
 }
 
@@ -79,7 +72,7 @@ public:
         if (const std::string_view error = parsed->member("error").text(); !error.empty()) {
             ++refused_;
             exit_code_ = kRefused;
-            say(concat("line ", number("at"), ": ", error));
+            remark(concat("line ", number("at"), ": ", error));
         } else {
             window_.acknowledge(number("ack"));
         }
@@ -94,7 +87,7 @@ public:
         return ws::Flow::go_on;
     }
     void on_close(std::optional<std::uint16_t> code, std::string_view reason) override {
-        say(concat("closed with ", code.value_or(0), reason.empty() ? "" : ": ", reason));
+        remark(concat("closed with ", code.value_or(0), reason.empty() ? "" : ": ", reason));
     }
 
 private:
@@ -126,7 +119,7 @@ private:
         if ((asked[1].revents & ~POLLOUT) != 0) receive();
         if (asked[2].revents != 0) read_input();
         if (ready == 0 && waits_for_answer) {
-            say(concat("no answer within ", kAnswerTimeout.count(), " s"));
+            remark(concat("no answer within ", kAnswerTimeout.count(), " s"));
             lost();
         }
     }
@@ -170,8 +163,8 @@ private:
     }
 
     void fault(std::string_view what) {
-        say(concat("line ", window_.sent() + 1, " ", what, " (a message has at most ", options_.message_bytes_max,
-                   " bytes of UTF-8); stopped before it"));
+        remark(concat("line ", window_.sent() + 1, " ", what, " (a message has at most ", options_.message_bytes_max,
+                      " bytes of UTF-8); stopped before it"));
         exit_code_ = kRefused;
         stopped_at_fault_ = input_ended_ = true;
         begin_ = in_.size();
@@ -195,8 +188,8 @@ private:
 
     void lost() {
         if (over_) return;
-        say(concat("the connection was lost; the server had acknowledged ", window_.acknowledged(), " of ",
-                   window_.sent(), " lines"));
+        remark(concat("the connection was lost; the server had acknowledged ", window_.acknowledged(), " of ",
+                      window_.sent(), " lines"));
         exit_code_ = kUnreachable;
         over_ = true;
     }
@@ -207,7 +200,7 @@ private:
         base::append_fixed(text, seconds, 3);
         text += " s: ";
         base::append_fixed(text, static_cast<double>(window_.sent()) / seconds, 0);
-        say(text += " lines a second");
+        remark(text += " lines a second");
     }
 
     const PublishOptions& options_;
@@ -236,7 +229,7 @@ int publish_lines(const PublishOptions& options, Surroundings surroundings) {
         signed_target(options.endpoint, options.app, "GET", "publish", ack, {}, surroundings.clock.unix_seconds()),
         surroundings);
     if (!socket) {
-        say(socket.error().reason);
+        remark(socket.error().reason);
         return exit_code_of(socket.error());
     }
     return LinePublisher(options, surroundings, **socket).run();

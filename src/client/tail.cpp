@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <cstdio>
 #include <memory>
 #include <optional>
 #include <span>
@@ -17,6 +16,7 @@
 #include "base/format.h"
 #include "client/backoff.h"
 #include "client/exit_code.h"
+#include "client/remark.h"
 #include "client/websocket.h"
 #include "protocol/json.h"
 
@@ -24,13 +24,6 @@ namespace spillway::client {
 namespace {
 
 using base::concat;
-
-void complain(std::string_view text) {
-    std::string line = "spillway: ";
-    append_harmless(line, text);
-    line += '\n';
-    std::fputs(line.c_str(), stderr);
-}
 
 /// What all connections of one run share.
 struct Run {
@@ -156,7 +149,7 @@ private:
             append_gap(run_.lines, run.options.form, clock.unix_milliseconds(),
                        std::chrono::duration_cast<std::chrono::milliseconds>(clock.now() - *lost_));
         lost_.reset();
-        complain("connected again");
+        remark("connected again");
     }
 
     void lost(std::string_view why, std::uint16_t code) {
@@ -172,28 +165,28 @@ private:
         if (run_.exit_code) return;
         const auto pause = backoff_.next(how, run_.surroundings.random.next());
         if (!pause || !run_.options.reconnect) {
-            complain(reason);
+            remark(reason);
             return run_.end(pause ? kUnreachable : kRefused);
         }
         next_try_ = now + *pause;
-        complain(concat(reason, "; again in ", pause->count(), " ms"));
+        remark(concat(reason, "; again in ", pause->count(), " ms"));
     }
 
     void on_pusher_message(std::string_view text) {
         const auto parsed = json_.parse(text);
-        if (!parsed) return complain(concat("not JSON from the server: ", text.substr(0, 200)));
+        if (!parsed) return remark(concat("not JSON from the server: ", text.substr(0, 200)));
         const std::string_view event = parsed->member("event").text();
         const protocol::JsonMember data = parsed->find("data");
         if (event == "pusher:connection_established") return established(data.value.text());
         if (event == "pusher:ping") return socket_->send(ws::Opcode::text, R"({"event":"pusher:pong","data":{}})");
         const std::string_view channel = parsed->member("channel").text();
         if (event == "pusher:subscription_error") {
-            complain(concat("channel ", channel, ": ", data.value.member("error").text()));
+            remark(concat("channel ", channel, ": ", data.value.member("error").text()));
             return run_.end(kRefused);
         }
         // The close that follows says the same.
         if (event == "pusher:error" && ends_connection(data.value)) return;
-        if (event == "pusher:error") return complain(concat("the server says: ", data.value.member("message").text()));
+        if (event == "pusher:error") return remark(concat("the server says: ", data.value.member("message").text()));
         if (event == "pusher_internal:subscription_succeeded") {
             if (++subscribed_ == channels_.size()) listening();
             return;
@@ -218,7 +211,7 @@ private:
     void established(std::string_view data) {
         const std::string copy(data);  // of the arena that is used again
         const auto hello = json_.parse(copy);
-        if (!hello) return complain("no greeting from the server");
+        if (!hello) return remark("no greeting from the server");
         const std::string_view seconds = hello->member("activity_timeout").text();
         unsigned given = 0;
         if (std::from_chars(seconds.data(), seconds.data() + seconds.size(), given).ec == std::errc{} && given > 0)
