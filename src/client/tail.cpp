@@ -186,7 +186,12 @@ private:
         }
         // The close that follows says the same.
         if (event == "pusher:error" && ends_connection(data.value)) return;
-        if (event == "pusher:error") return remark(concat("the server says: ", data.value.member("message").text()));
+        if (event == "pusher:error") {
+            remark(concat("the server says: ", data.value.member("message").text()));
+            // About what was asked for: without it we would listen to less than that, or to nothing.
+            if (subscribed_ < channels_.size()) run_.end(kRefused);
+            return;
+        }
         if (event == "pusher_internal:subscription_succeeded") {
             if (++subscribed_ == channels_.size()) listening();
             return;

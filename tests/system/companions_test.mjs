@@ -141,6 +141,11 @@ onCores('publish and tail', { flags: ['--queue-messages', '200000', '--queue-byt
     assert.match((await tail(server, ['x', '--key', 'other', '--reconnect'], more).ended(3)).stderr, /closed with 4001: /);
   });
 
+  group('tail does not listen to less than it was told to: a channel that cannot be ends it', async (server) => {
+    const { stderr } = await tail(server, ['news', 'no channel', '--reconnect']).ended(3);
+    assert.match(stderr, /the server says: Invalid channel name: 'no channel'/);
+  });
+
   group('tail ends when its reader goes', async (server) => {
     const gone = tail(server, ['x']);
     await subscriptions(server, 1);
