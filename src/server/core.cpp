@@ -64,6 +64,7 @@ Core::Core(const CoreSetup& setup)
       census(*this),
       key_office(*this),
       publisher(*this),
+      doors(*this),
       life(*this),
       calls(*this),
       gate(*this),
@@ -78,7 +79,7 @@ Core::Core(const CoreSetup& setup)
       dashboard(*this) {
     const auto add = [&](int listener, Door::For what, bool kept = false) {
         if (listener >= 0)
-            life.add_door({.listener = listener, .what = what, .kept = kept, .shared = setup.listeners_shared});
+            doors.add({.listener = listener, .what = what, .kept = kept, .shared = setup.listeners_shared});
     };
     add(setup.listener, Door::For::clients, setup.listener_kept);
     for (const int listener : setup.more_listeners) add(listener, Door::For::clients);
@@ -94,7 +95,7 @@ Core::~Core() {
     clients.for_each([this](std::uint32_t /*slot*/, Client& client) { life.let_go(client); });
 }
 
-void Core::begin() { life.begin(); }
+void Core::begin() { doors.begin(); }
 
 void Core::run() {
     const int fault = ring.start();
@@ -149,7 +150,7 @@ base::Duration Core::turn() {
     // 7. Clients that had to wait, where there is room again; receives that ran out of buffers, which are back by now.
     life.resume_paused();
     life.rearm_starved();
-    life.rearm_accepts();
+    doors.rearm();
     sender.flush_dirty();
     life.free_doomed();
     send_returns();
@@ -192,7 +193,7 @@ base::Duration Core::may_rest(bool busy) {
     base::Duration rest = kRestMax;
     if (const auto due = timers.next_due())
         rest = std::min(rest, std::max(*due - clock.now(), base::Duration(milliseconds{1})));
-    if (const auto due = life.accept_due())
+    if (const auto due = doors.due())
         rest = std::min(rest, std::max(*due - clock.now(), base::Duration(milliseconds{1})));
     if (const auto due = home.next_due()) rest = std::min(rest, std::max(*due - now, base::Duration(milliseconds{1})));
     if (port.outbox_waiting() || home.waiting() || life.paused() != 0 || life.retrying())
@@ -233,7 +234,7 @@ bool Core::take_completions() {
 void Core::dispatch(const io::Completion& done) {
     heard_ = true;
     switch (done.token.op) {
-        case io::Op::accept: life.accepted(done); break;
+        case io::Op::accept: doors.accepted(done); break;
         case io::Op::recv: life.received(done); break;
         case io::Op::send_wait: sender.send_wait_done(done); break;
         case io::Op::send_zc: sender.send_zc_done(done); break;
@@ -293,7 +294,7 @@ void Core::receive(CoreId from, const Envelope& envelope) {
                        switch (e.what) {
                            case Signal::What::drain: drain.begin(); break;
                            case Signal::What::hand_over: drain.hand_over(); break;
-                           case Signal::What::leave_metrics: life.leave_metrics(); break;
+                           case Signal::What::leave_metrics: doors.leave_metrics(); break;
                            case Signal::What::force: drain.force(); break;
                            case Signal::What::stop: stopped_ = true; break;
                            case Signal::What::drained: break;

@@ -28,6 +28,7 @@
 #include "server/census.h"
 #include "server/client.h"
 #include "server/dashboard.h"
+#include "server/doors.h"
 #include "server/drain.h"
 #include "server/fanout.h"
 #include "server/gaps.h"
@@ -135,6 +136,7 @@ public:
     Census census;              // what the API asks about those channels
     KeyOffice key_office;       // idempotency keys it owns
     Publisher publisher;        // publications on their way to their homes
+    Doors doors;                // who is let in
     Lifecycle life;             // from accept to the freed slot
     ApiCalls calls;             // API calls that other cores have a part in
     Gate gate;                  // limits of addresses, before an upgrade

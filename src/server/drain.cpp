@@ -22,14 +22,14 @@ void Drain::begin() { begin(Shut::when_empty); }
 
 void Drain::hand_over() {
     handed_over_ = true;
-    core_.life.leave_doors_open();
+    core_.doors.leave_open();
     begin(Shut::at_once);
 }
 
 void Drain::begin(Shut doors) {
     if (active_) return;
     active_ = true;
-    core_.life.stop_accepting(doors);
+    core_.doors.shut(doors);
     began_ = core_.now;
     deadline_ = began_ + core_.config.drain_timeout;
     slots_ = core_.clients.slots_used();
@@ -38,14 +38,14 @@ void Drain::begin(Shut doors) {
 
 void Drain::force() {
     begin(Shut::at_once);
-    core_.life.stop_accepting(Shut::at_once);
+    core_.doors.shut(Shut::at_once);
     forced_ = true;
 }
 
 void Drain::step() {
     if (!active_) return;
     const bool late = forced_ || core_.now >= deadline_ - grace();
-    if (late && core_.life.accepting()) core_.life.stop_accepting(Shut::at_once);
+    if (late && core_.doors.open()) core_.doors.shut(Shut::at_once);
     const auto elapsed = core_.now - began_;
     const std::uint32_t due =
         late || elapsed >= spread_ ? slots_ : static_cast<std::uint32_t>(slots_ * elapsed / spread_);
@@ -57,7 +57,7 @@ void Drain::step() {
     std::size_t left = 0;
     core_.clients.for_each(
         [&](std::uint32_t, const Client& client) { left += client.kind != ClientKind::ops ? 1 : 0; });
-    if (left != 0 || told_ || next_ < slots_ || core_.life.accepting()) return;
+    if (left != 0 || told_ || next_ < slots_ || core_.doors.open()) return;
     told_ = true;
     core_.port.send(static_cast<CoreId>(core_.cores), Signal{Signal::What::drained});
 }

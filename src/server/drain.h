@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "server/client.h"
-#include "server/lifecycle.h"
+#include "server/doors.h"
 
 namespace spillway::server {
 

@@ -29,21 +29,6 @@ namespace spillway::server {
 
 class Core;
 
-/// A socket that a core accepts on.
-struct Door {
-    enum class For : std::uint8_t { clients, metrics };
-    int listener = -1;
-    For what = For::clients;
-    bool kept = false;    // somebody else keeps the socket open, and serves later who waits in its backlog
-    bool shared = false;  // a predecessor accepted on it until now
-    bool wanted = false;  // accepting goes on, or goes on again
-    bool armed = false;   // exactly while the ring has an accept of it
-    base::Instant retry{};
-};
-
-/// When doors for clients are shut: when nobody waits behind them any more, or now.
-enum class Shut : std::uint8_t { when_empty, at_once };
-
 /// Why and with which words. `code` 0: a close frame without a code.
 struct Closing {
     std::uint16_t code = 0;
@@ -56,11 +41,8 @@ class Lifecycle {
 public:
     explicit Lifecycle(Core& core) : core_(core) {}
 
-    /// Before begin(). A door for clients closes its descriptor when it is shut.
-    void add_door(const Door& door) { doors_.push_back(door); }
-    /// Accepts from all doors.
-    void begin();
-    void accepted(const io::Completion& done);
+    /// Somebody has come: the descriptor is its slot's from now on.
+    void admit(int fd, ClientKind kind);
     void received(const io::Completion& done);
 
     /// Ends a client with a last word: WebSocket clients get a close frame, others what is being flushed.
@@ -104,16 +86,6 @@ public:
     void sweep();
 
     [[nodiscard]] std::size_t paused() const { return paused_.size(); }
-    /// Shuts the doors for clients. Whoever waits behind one that is nobody else's is let in first, for a second at most.
-    void stop_accepting(Shut how);
-    /// A successor has them, too: whoever waits behind them is its.
-    void leave_doors_open();
-    /// A successor answers on the metrics port. Its descriptor is its owner's.
-    void leave_metrics();
-    /// A door for clients is open.
-    [[nodiscard]] bool accepting() const;
-    /// When accepts that ended are armed again; nothing if none has.
-    [[nodiscard]] std::optional<base::Instant> accept_due() const;
 
     /// Moves the connection to another seat, which it gets only below that seat's limit; it keeps its own if not.
     [[nodiscard]] bool take_seat(Client& client, Seat seat);
@@ -128,17 +100,8 @@ private:
     void input_ended(Client& client);
     void leave_service(Client& client, const Closing& closing);
     void update_receive(Client& client);
-    void pause_accepting();
-    void admit(int fd, ClientKind kind);
     void leave_seat(Client& client);
     void turn_away(Client& client, Refusal reason);
-    [[nodiscard]] bool crowded() const;
-    void arm_accept(std::uint32_t which);
-    void refuse_waiting(Door& door);
-    void shut_doors();
-    void look_at_shared();
-    void shut(std::uint32_t which);
-    void close_door(Door& door);
     void free(Client& client);
     [[nodiscard]] base::Instant authorization_due(const Client& client) const;
     [[nodiscard]] base::Instant next_check(const Client& client) const;
@@ -147,15 +110,10 @@ private:
     void look_at_queue(const Client& client);
 
     Core& core_;
-    std::vector<Door> doors_;
-    base::Instant shared_until_{};
-    base::Instant shared_due_ = base::Instant::max();  // shared doors are looked at
-    std::optional<base::Instant> shut_by_;             // doors are being shut; from then on whoever waits or not
     std::vector<std::uint64_t> doomed_;
     std::vector<std::uint64_t> paused_;
     std::vector<std::uint64_t> resuming_;  // kept for its memory
     std::vector<std::uint64_t> starved_;
-    base::log::Throttle pause_lines_{std::chrono::seconds{10}};
     std::size_t turned_away_ = 0;  // connections that are refused and not yet gone
     std::uint64_t held_bytes_ = 0;
     std::uint32_t swept_ = 0;  // slot up to which the sweep has come
@@ -164,10 +122,6 @@ private:
         base::Instant due{};
     };
     std::deque<Retry> retries_;  // in order of time: all wait equally long
-
-public:
-    /// Shuts doors that are to be shut, and looks at shared ones; re-arms accepts that ended for want of descriptors or memory, when it is time.
-    void rearm_accepts();
 };
 
 }  // namespace spillway::server

@@ -323,7 +323,7 @@ void widen_port(Running& running) {
             continue;
         }
         running.predecessor->offer(SocketUse::main, listener->get());
-        running.cores[i]->life.add_door({.listener = listener->release()});
+        running.cores[i]->doors.add({.listener = listener->release()});
     }
 }
 
