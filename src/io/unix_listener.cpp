@@ -128,12 +128,22 @@ base::Result<UnixListener> UnixListener::inherit(Descriptor socket, const std::s
         return cannot(path, "the predecessor's socket has lost its name");
     if ((status.st_mode & 07777) != mode && ::chmod(path.c_str(), mode) != 0) return cannot(path, std::strerror(errno));
     auto listener = share(std::move(socket), count);
-    if (!listener) return listener;
-    listener->path_ = path;
-    listener->borrowed_ = true;
-    listener->device_ = status.st_dev;
-    listener->inode_ = status.st_ino;
+    if (listener) listener->borrow(path, status);
     return listener;
+}
+
+UnixListener UnixListener::abandoned(const std::string& path) {
+    UnixListener listener;
+    struct stat status = {};
+    if (::lstat(path.c_str(), &status) == 0 && S_ISSOCK(status.st_mode)) listener.borrow(path, status);
+    return listener;
+}
+
+void UnixListener::borrow(const std::string& path, const struct stat& status) {
+    path_ = path;
+    borrowed_ = true;
+    device_ = status.st_dev;
+    inode_ = status.st_ino;
 }
 
 base::Result<void> UnixListener::spread(Descriptor socket, std::size_t count) {

@@ -5,6 +5,7 @@
 // which somebody listens never is, however two starters race.
 #pragma once
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include <cstddef>
@@ -33,6 +34,9 @@ public:
     [[nodiscard]] static base::Result<UnixListener> inherit(Descriptor socket, const std::string& path, mode_t mode,
                                                             std::size_t count);
 
+    /// Only the name of a predecessor's socket on which nobody will listen any more. It stays until take_name().
+    [[nodiscard]] static UnixListener abandoned(const std::string& path);
+
     UnixListener() = default;
     UnixListener(UnixListener&& other) noexcept;
     UnixListener& operator=(UnixListener&& other) noexcept;
@@ -54,6 +58,7 @@ public:
 
 private:
     [[nodiscard]] base::Result<void> spread(Descriptor socket, std::size_t count);
+    void borrow(const std::string& path, const struct stat& status);
     void remove();
 
     std::string path_;

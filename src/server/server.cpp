@@ -118,6 +118,7 @@ struct Running {
     io::Listeners main;
     int first_listener = -1;  // of the main port; a core's by now
     io::UnixListener local;
+    io::UnixListener abandoned;  // a predecessor's that is not taken over
     io::Listeners metrics;
     bool main_kept = false;  // a service manager has it open as well
     bool local_kept = false;
@@ -244,6 +245,8 @@ base::Result<std::vector<SocketUse>> open_ports(Running& running, Given given, S
     running.first_listener = running.main.sockets[0].get();
     running.metrics = std::move(*metrics);
     running.local = std::move(*local);
+    const bool left = from != nullptr && std::ranges::find(taken, SocketUse::local) == taken.end();
+    if (left && !from->local_path.empty()) running.abandoned = io::UnixListener::abandoned(from->local_path);
     await_successor(running, from != nullptr ? std::move(from->successor) : io::Descriptor());
     return taken;
 }
@@ -379,6 +382,9 @@ base::Result<int> serve(Config wanted, const ConfigSource& source) {
     if (from != nullptr) {
         if (const auto word = from->ready(*taken); !word) return base::fail(word.error());
         running.local.take_name();
+        // Told to end while we were getting ready, it went without knowing what we do not take.
+        running.abandoned.take_name();
+        running.abandoned = {};
         widen_port(running);
     }
     running.predecessor->open(running.clock.now());

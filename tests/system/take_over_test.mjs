@@ -196,6 +196,32 @@ it('the Unix socket keeps its name, the metrics port answers all the time, the s
     }
   }));
 
+it('the Unix socket gets another name: the old one is gone, also when the predecessor could not know', options, () =>
+  withServers(async (owned) => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'spillway-test-'));
+    const [first, second, third] = ['first', 'second', 'third'].map((name) => path.join(folder, name));
+    const old = await owned(Server.start({ cores: 1, flags: ['--unix-socket', first] }));
+    const next = await owned(successorOf(old, 1, { flags: ['--unix-socket', second] }));
+    await ends(old);
+    assert.deepEqual(readdirSync(folder), ['second']);
+    // As by a SIGTERM while its successor gets ready: it ends before it is told what is taken, and leaves everything.
+    const holder = play('between', addressOf(old));
+    try {
+      await holder.next('go');
+      await ends(next);
+      assert.deepEqual(readdirSync(folder), ['second']);
+      holder.go();
+      const last = await owned(successorOf(old, 1, { flags: ['--unix-socket', third] }));
+      assert.deepEqual(readdirSync(folder), ['third']);
+      await holder.closed;
+      await last.stop();
+      assert.deepEqual(readdirSync(folder), []);
+    } finally {
+      holder.kill();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }));
+
 describe('taking over, when', () => {
   it('nobody runs: it just starts, and says so', options, () =>
     withServers(async (owned) => {

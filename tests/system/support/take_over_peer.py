@@ -66,7 +66,8 @@ def between(address):
     successor, _ = listener.accept()
     heard(successor)
     unknown, _ = os.pipe()
-    text = f"{LANGUAGE}step: offer\nsockets: telepathy {offer['sockets']}\nweather: fine\npid: {os.getpid()}\nversion: 99\n"
+    name = f"local-path: {offer['local-path']}\n" if "local-path" in offer else ""
+    text = f"{LANGUAGE}step: offer\nsockets: telepathy {offer['sockets']}\nweather: fine\npid: {os.getpid()}\nversion: 99\n{name}"
     rights = array.array("i", [unknown, *descriptors])
     successor.sendmsg([text.encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
     heard(successor)

@@ -83,6 +83,38 @@ TEST_CASE("a socket left behind is taken over, one on which somebody listens is 
     CHECK(folder.files() == 1);
 }
 
+TEST_CASE("the name that a predecessor left goes once it was taken, unless it leads elsewhere by then") {
+    const Folder folder;
+    const std::string path = folder.name("s");
+    const auto leave = [&path] {
+        auto gone = UnixListener::open(path, 0600, 1);
+        REQUIRE(gone);
+        gone->leave_name();
+    };
+    leave();
+    {
+        const auto failed = UnixListener::abandoned(path);
+    }
+    CHECK(folder.files() == 1);
+    {
+        auto taken = UnixListener::abandoned(path);
+        taken.take_name();
+    }
+    CHECK(folder.files() == 0);
+    leave();
+    auto late = UnixListener::abandoned(path);
+    const auto another = UnixListener::open(path, 0600, 1);
+    REQUIRE(another);
+    late.take_name();
+    late = {};
+    CHECK(connects(path));
+    std::ofstream(folder.name("file")) << "no socket";
+    auto file = UnixListener::abandoned(folder.name("file"));
+    file.take_name();
+    file = UnixListener::abandoned(folder.name("none"));
+    CHECK(folder.files() == 2);
+}
+
 TEST_CASE("a successor has the predecessor's name once it took it, and only then takes it along") {
     const Folder folder;
     const std::string path = folder.name("s");
