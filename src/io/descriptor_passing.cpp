@@ -55,6 +55,11 @@ base::Result<Descriptor> listen_local(std::string_view name) {
     return fd;
 }
 
+void listen_as_ourselves(const Descriptor& listener) {
+    // listen(2) notes the caller's credentials for SO_PEERCRED, on a socket that listens already, too.
+    static_cast<void>(::listen(listener.get(), kBacklog));
+}
+
 Descriptor accept_local(const Descriptor& listener) {
     // Looked at first: the flag that accepting does not block is shared with every process that has the socket.
     if (!wait_readable(listener, base::Duration::zero())) return {};

@@ -35,7 +35,7 @@ struct Record {
 enum class Receipt { record, nothing_yet, malformed, over };
 
 /// Who is at the other end: of a connection that was accepted, the process that connected; of one that connected, the
-/// process that listened first.
+/// process that called listen() last.
 struct LocalPeer {
     pid_t pid = 0;
     uid_t uid = 0;
@@ -43,6 +43,8 @@ struct LocalPeer {
 
 /// Listens at this name (at most 100 bytes), without blocking. The failure is a sentence with the cause.
 [[nodiscard]] base::Result<Descriptor> listen_local(std::string_view name);
+/// Whoever calls from now on sees this process and its user as those who listen, with whom the socket was another's before.
+void listen_as_ourselves(const Descriptor& listener);
 /// Somebody who called; nothing if nobody waits.
 [[nodiscard]] Descriptor accept_local(const Descriptor& listener);
 /// Calls that name. Holds nothing if nobody listens there.

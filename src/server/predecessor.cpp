@@ -55,7 +55,7 @@ bool Predecessor::step(base::Instant now) {
 
 void Predecessor::open(base::Instant now) {
     due_ = now + kLookEvery;
-    if (listener_) return;
+    if (listener_) return io::listen_as_ourselves(listener_);
     auto listener = io::listen_local(name_);
     if (listener) {
         listener_ = std::move(*listener);

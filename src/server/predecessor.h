@@ -40,7 +40,7 @@ public:
     /// The socket on which successors ask, from a predecessor of ours. Without it one is opened.
     void inherit(io::Descriptor listener) { listener_ = std::move(listener); }
 
-    /// Begins to listen; where the name is taken step() tries again.
+    /// Begins to listen, as the user that this process is by now; where the name is taken step() tries again.
     void open(base::Instant now);
 
     /// Who took over, and which of the sockets.

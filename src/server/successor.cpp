@@ -31,9 +31,11 @@ base::Result<Successor> Successor::ask(std::string_view name, uid_t user, std::s
         return successor;
     }
     const auto peer = io::peer_of(successor.predecessor_);
-    if (!peer || (peer->uid != ::geteuid() && peer->uid != user))
-        return base::fail(refusal(
-            concat("@", name, " belongs to user ", peer ? peer->uid : 0, ", this process is user ", ::geteuid())));
+    const uid_t own = ::geteuid();
+    if (!peer || (peer->uid != own && peer->uid != user))
+        return base::fail(refusal(concat("it runs as user ", peer ? peer->uid : 0, ", and only a server of user ", own,
+                                         user != own ? concat(" or ", user) : "",
+                                         " is believed here: stop it, then start this one")));
     TakeOverMessage question;
     question.pid = static_cast<std::uint64_t>(::getpid());
     question.version = successor.version_;

@@ -7,7 +7,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, it } from 'node:test';
@@ -28,6 +28,9 @@ const target = '/app/app-key?protocol=7';
 const succeeding = (server) => ['--port', String(server.port), '--metrics-port', String(server.metricsPort), '--take-over'];
 const successorOf = (server, cores, { flags = [], ...more } = {}) =>
   Server.start({ cores, flags: [...succeeding(server), ...flags], ...more });
+const nobody = 65534;
+const asNobody = ['setpriv', '--reuid', String(nobody), '--clear-groups', '--inh-caps=-all'];
+const asRoot = { ...options, skip: process.getuid() !== 0 && 'only root can become another user' };
 const addressOf = (server) => `127.0.0.1:${server.port}`;
 
 /** Runs `body` with a way to register servers; whatever happens, none is left. A failure tells what each of them said. */
@@ -292,7 +295,7 @@ describe('taking over, when', () => {
       await fresh.stop();
     }));
 
-  it('another user asks: refused, on either side', { ...options, skip: process.getuid() !== 0 && 'only root can be others' }, () =>
+  it('another user asks: refused, on either side', asRoot, () =>
     withServers(async (owned) => {
       const old = await owned(Server.start({ cores: 1 }));
       const stranger = play({ uid: 65534 }, 'say', addressOf(old), 'spillway-take-over 1\nstep: ask\n');
@@ -300,18 +303,14 @@ describe('taking over, when', () => {
       assert.equal(answer.descriptors, 0);
       assert.match(answer.reason, /another user/);
       await until('it is logged', () => /of user 65534 asked for the listening sockets/.test(old.stderr));
-      const { code, stderr } = await run(succeeding(old), {
-        through: ['setpriv', '--reuid', '65534', '--clear-groups', '--inh-caps=-all'],
-      });
+      const { code, stderr } = await run(succeeding(old), { through: asNobody });
       assert.equal(code, 1);
-      assert.match(stderr, /belongs to user 0, this process is user 65534/);
+      assert.match(stderr, /it runs as user 0, and only a server of user 65534 is believed here: stop it/);
       await (await PlainPusher.open(old)).roundTrip();
       await old.stop();
     }));
 
-  it('both run as another user than they were started by: no core is without connections', {
-    ...options, skip: process.getuid() !== 0 && 'only root can become another',
-  }, () =>
+  it('both run as another user than they were started by: no core is without connections', asRoot, () =>
     withServers(async (owned) => {
       const old = await owned(Server.start({ cores: 1, flags: ['--user', 'nobody'] }));
       const client = await PlainPusher.open(old);
@@ -322,6 +321,47 @@ describe('taking over, when', () => {
       for (const raw of raws) raw.write(upgradeHead(target));
       for (const raw of raws) assert.equal((await raw.response()).status, 101);
       await fresh.stop();
+    }));
+
+  it('users change from one to the next: whoever may be believed takes over, sockets and name in hand', asRoot, () =>
+    withServers(async (owned) => {
+      const folder = mkdtempSync(path.join(tmpdir(), 'spillway-test-'));
+      const file = path.join(folder, 's');
+      const flags = ['--unix-socket', file];
+      const serves = async (server, uid) => {
+        const status = readFileSync(`/proc/${server.pid}/status`, 'utf8');
+        assert.match(status, new RegExp(`^Uid:\t${uid}\t${uid}\t${uid}\t`, 'm'));
+        assert.equal(statSync(file).uid, uid);
+        const local = new WebSocket(`ws+unix:${file}:${target}`);
+        await within(5000, 'open', new Promise((resolve, reject) => local.on('open', resolve).on('error', reject)));
+        local.terminate();
+        const raws = await Promise.all(Array.from({ length: 20 }, () => RawSocket.connect(server)));
+        for (const raw of raws) raw.write(upgradeHead(target));
+        for (const raw of raws) assert.equal((await raw.response()).status, 101);
+        for (const raw of raws) raw.close();
+      };
+      try {
+        let last = await owned(Server.start({ cores: 1, flags }));
+        const followedBy = async (uid, cores, more) => {
+          const next = await owned(successorOf(last, cores, more));
+          await ends(last);
+          await serves((last = next), uid);
+        };
+        await serves(last, 0);
+        chownSync(folder, nobody, nobody); // its name is to be removed by who is nobody at the end
+        await followedBy(nobody, 2, { flags: [...flags, '--user', 'nobody'] });
+        await followedBy(nobody, 1, { flags: [...flags, '--user', 'nobody'] });
+        await followedBy(nobody, 2, { flags, through: asNobody });
+
+        const { code, stderr } = await run([...succeeding(last), ...flags, '--user', 'daemon']);
+        assert.equal(code, 1);
+        assert.match(stderr, /it runs as user 65534, and only a server of user 0 or 1 is believed here: stop it/);
+        await serves(last, nobody);
+        await last.stop();
+        assert.deepEqual(readdirSync(folder), []);
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
     }));
 
   it('two come at the same moment: in the end one serves, and nobody was refused', options, () =>

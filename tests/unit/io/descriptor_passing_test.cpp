@@ -7,9 +7,12 @@
 #include <unistd.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
+
+#include "other_user.h"
 
 namespace spillway::io {
 namespace {
@@ -47,6 +50,23 @@ TEST_CASE("a name is one listener's, until it is closed") {
     }
     CHECK_FALSE(static_cast<bool>(connect_local(a_name())));
     CHECK(listen_local(a_name()));
+}
+
+TEST_CASE("a socket that another user listened on first is, once told so, ours to whoever calls") {
+    if (!test::can_be_others()) SKIP("only root can be others");
+    Descriptor listener;
+    REQUIRE(test::as_user(test::kNobody, [&listener] {
+        auto made = listen_local(a_name());
+        if (made) listener = std::move(*made);
+    }));
+    const auto listens = [] {
+        const auto peer = peer_of(connect_local(a_name()));
+        REQUIRE(peer);
+        return peer->uid;
+    };
+    CHECK(listens() == test::kNobody);
+    listen_as_ourselves(listener);
+    CHECK(listens() == ::geteuid());
 }
 
 TEST_CASE("records come whole, one by one, with their descriptors") {
