@@ -175,7 +175,7 @@ base::Result<std::unique_ptr<Successor>> ask_predecessor(const Config& config, c
         if (!account) return base::fail(account.error());
         user = account->user;
     }
-    auto successor = Successor::ask(successor_name(*address), user, version());
+    auto successor = Successor::ask(successor_name(*address), user, version(), {});
     if (!successor) return base::fail(std::move(successor).error());
     if (!successor->inherits()) return nullptr;
     return std::make_unique<Successor>(std::move(*successor));

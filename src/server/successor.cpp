@@ -19,12 +19,17 @@ namespace log = base::log;
 /// Said by hear() of a connection that ended: whoever was there is gone.
 constexpr std::string_view kGone = "it has ended";
 
+std::string in_seconds(std::chrono::milliseconds time) {
+    return concat(std::chrono::ceil<std::chrono::seconds>(time).count(), " s");
+}
+
 std::string refusal(std::string_view why) { return concat("the running server cannot be taken over: ", why); }
 
 }  // namespace
 
-base::Result<Successor> Successor::ask(std::string_view name, uid_t user, std::string version) {
-    Successor successor(std::move(version));
+base::Result<Successor> Successor::ask(std::string_view name, uid_t user, std::string version,
+                                       const Patience& patience) {
+    Successor successor(std::move(version), patience);
     successor.predecessor_ = io::connect_local(name);
     if (!successor.predecessor_) {
         log::info("nobody to take over from: no server runs at this address");
@@ -42,7 +47,7 @@ base::Result<Successor> Successor::ask(std::string_view name, uid_t user, std::s
     // Not sent: it is ending, which is what hear() finds.
     static_cast<void>(io::send_record(successor.predecessor_, encode(question)));
     io::Record record;
-    auto heard = successor.hear(kOfferWithin, record);
+    auto heard = successor.hear(patience.offer, record);
     if (!heard && heard.error() == kGone) {
         log::info("nobody to take over from: the server at this address has just ended");
         return successor;
@@ -50,8 +55,8 @@ base::Result<Successor> Successor::ask(std::string_view name, uid_t user, std::s
     if (!heard) return base::fail(refusal(heard.error()));
     if (heard->step == TakeOverStep::refused && heard->draining) {
         log::info(concat("pid ", heard->pid, " drains already: waiting for its end"));
-        if (!io::wait_readable(successor.predecessor_, kEndWithin))
-            return base::fail(refusal(concat("it drains, and has not ended in ", kEndWithin.count(), " s")));
+        if (!io::wait_readable(successor.predecessor_, patience.end))
+            return base::fail(refusal(concat("it drains, and has not ended in ", in_seconds(patience.end))));
         return successor;
     }
     if (heard->step == TakeOverStep::refused) return base::fail(refusal(log::escaped(heard->reason)));
@@ -63,7 +68,7 @@ base::Result<Successor> Successor::ask(std::string_view name, uid_t user, std::s
 
 base::Result<void> Successor::take(TakeOverMessage offer, io::Record record) {
     if (offer.sockets.size() != record.descriptors.size())
-        return base::fail("it names as many sockets as it does not send");
+        return base::fail(concat("sockets named: ", offer.sockets.size(), ", sent: ", record.descriptors.size()));
     for (std::size_t i = 0; i < offer.sockets.size(); ++i) {
         const auto use = offer.sockets[i];
         if (!use) continue;  // of a version that listens on more
@@ -90,7 +95,7 @@ base::Result<void> Successor::ready(std::span<const SocketUse> taken) {
     ready.sockets.assign(taken.begin(), taken.end());
     static_cast<void>(io::send_record(predecessor_, encode(ready)));
     io::Record record;
-    const auto heard = hear(kGoWithin, record);
+    const auto heard = hear(patience_.go, record);
     predecessor_.reset();
     if (!heard && heard.error() == kGone) {
         log::warn("the predecessor ended before it gave its word; its sockets are here");
@@ -102,9 +107,9 @@ base::Result<void> Successor::ready(std::span<const SocketUse> taken) {
         refusal(heard->step == TakeOverStep::refused ? log::escaped(heard->reason) : std::string("it gave no word")));
 }
 
-base::Result<TakeOverMessage> Successor::hear(std::chrono::seconds within, io::Record& record) {
+base::Result<TakeOverMessage> Successor::hear(std::chrono::milliseconds within, io::Record& record) {
     if (!io::wait_readable(predecessor_, within))
-        return base::fail(concat("it has not answered in ", within.count(), " s"));
+        return base::fail(concat("it has not answered in ", in_seconds(within)));
     switch (io::receive_record(predecessor_, record)) {
         case io::Receipt::record: break;
         case io::Receipt::over: return base::fail(std::string(kGone));

@@ -25,16 +25,20 @@ namespace spillway::server {
 
 class Successor {
 public:
-    /// A predecessor answers at once, unless it is busy with another successor.
-    static constexpr std::chrono::seconds kOfferWithin{40};
-    /// For its word when we are ready.
-    static constexpr std::chrono::seconds kGoWithin{10};
-    /// For a server that drains already to end.
-    static constexpr std::chrono::seconds kEndWithin{90};
+    /// How long is waited for what.
+    struct Patience {
+        /// A predecessor answers at once, unless it is busy with another successor.
+        std::chrono::milliseconds offer = std::chrono::seconds{40};
+        /// For its word when we are ready.
+        std::chrono::milliseconds go = std::chrono::seconds{10};
+        /// For a server that drains already to end.
+        std::chrono::milliseconds end = std::chrono::seconds{90};
+    };
 
     /// Asks whoever is called `name` (successor_name()), if it runs as `user` or as we do. No predecessor is no failure:
     /// inherits() is false then.
-    [[nodiscard]] static base::Result<Successor> ask(std::string_view name, uid_t user, std::string version);
+    [[nodiscard]] static base::Result<Successor> ask(std::string_view name, uid_t user, std::string version,
+                                                     const Patience& patience);
 
     [[nodiscard]] bool inherits() const { return !main.empty(); }
 
@@ -49,11 +53,12 @@ public:
     [[nodiscard]] base::Result<void> ready(std::span<const SocketUse> taken);
 
 private:
-    explicit Successor(std::string version) : version_(std::move(version)) {}
-    [[nodiscard]] base::Result<TakeOverMessage> hear(std::chrono::seconds within, io::Record& record);
+    Successor(std::string version, const Patience& patience) : version_(std::move(version)), patience_(patience) {}
+    [[nodiscard]] base::Result<TakeOverMessage> hear(std::chrono::milliseconds within, io::Record& record);
     [[nodiscard]] base::Result<void> take(TakeOverMessage offer, io::Record record);
 
     std::string version_;
+    Patience patience_;
     io::Descriptor predecessor_;
 };
 
