@@ -20,14 +20,15 @@ namespace {
 using base::concat;
 
 constexpr CommandEntry kCommands[] = {
-    {"serve", "", "serve; what happens without a command"},
-    {"check-config", "FILE", "say what is wrong with a configuration file"},
-    {"doctor", "", "say what this host should have changed, and how"},
-    {"publish", "CHANNEL EVENT [DATA]", "publish one event, or with --stdin each line of standard input"},
-    {"tail", "CHANNEL...", "print what is published to channels, a line for each event"},
-    {"profiles", "", "what --profile stands for"},
-    {"manual", "", "this manual as a page for man(1)"},
-    {"completion", "bash|zsh", "what completes a command line in that shell"},
+    {"serve", "", "serve; what happens without a command", Command::serve},
+    {"check-config", "FILE", "say what is wrong with a configuration file", Command::check_config},
+    {"doctor", "", "say what this host should have changed, and how", Command::doctor},
+    {"publish", "CHANNEL EVENT [DATA]", "publish one event, or with --stdin each line of standard input",
+     Command::publish},
+    {"tail", "CHANNEL...", "print what is published to channels, a line for each event", Command::tail},
+    {"profiles", "", "what --profile stands for", Command::profiles},
+    {"manual", "", "this manual as a page for man(1)", Command::manual},
+    {"completion", "bash|zsh", "what completes a command line in that shell", Command::completion},
 };
 constexpr CommandFlag kCommandFlags[] = {
     {"doctor", "json", "", "for machines", ""},
@@ -51,7 +52,7 @@ constexpr CommandFlag kCommandFlags[] = {
 };
 
 constexpr std::string_view kCompanionsText =
-    "publish and tail find server and app where the server finds them: in --config, SPILLWAY_... and the flags below. "
+    "publish and tail find server and app where the server finds them: in --config, SPILLWAY_... and its flags. "
     "Give the "
     "secret\n"
     "in SPILLWAY_APP or the file, not as --app, which other users of the host may see. They leave with 0 when done "
@@ -89,6 +90,39 @@ void append_entry(std::string& text, std::string_view head, std::string_view mea
     text += '\n';
 }
 
+/// Of those of the table; nothing where no command was named.
+const CommandEntry* command_in(const CLI::App& app) {
+    const auto parsed = app.get_subcommands();
+    const auto entry = std::ranges::find_if(kCommands, [&parsed](const CommandEntry& e) {
+        return !parsed.empty() && parsed.front()->get_name() == e.name;
+    });
+    return entry == std::end(kCommands) ? nullptr : entry;
+}
+
+/// Fills what the app's options point to, and says in the line which command it is.
+base::Result<void> parse(CLI::App& app, int argc, const char* const* argv, CommandLine& line) {
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::CallForHelp&) {
+        line.command = Command::help;
+        if (const CommandEntry* entry = command_in(app)) line.about = entry->name;
+        return {};
+    } catch (const CLI::CallForVersion&) {
+        line.command = Command::version;
+        return {};
+    } catch (const CLI::ArgumentMismatch& error) {
+        const std::string_view reason(error.what());  // begins with the flag and a colon
+        return base::fail(concat(reason.substr(0, reason.find(':')), ": a value must follow"));
+    } catch (const CLI::Error& error) {
+        return base::fail(std::string(error.what()));
+    }
+    const CommandEntry* entry = command_in(app);
+    if (const auto extras = app.remaining(true); !extras.empty())
+        return base::fail(unknown_word(extras.front(), entry != nullptr ? entry->name : ""));
+    if (entry != nullptr) line.command = entry->command;
+    return {};
+}
+
 }  // namespace
 
 base::Result<CommandLine> read_command_line(int argc, const char* const* argv) {
@@ -105,68 +139,33 @@ base::Result<CommandLine> read_command_line(int argc, const char* const* argv) {
         ->expected(1)
         ->allow_extra_args(false)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    const auto add = [last](CLI::App& to, const std::string& flag, std::string_view operand, std::string& word) {
+        return (operand.empty() ? to.add_flag(flag, word) : to.add_option(flag, word))->multi_option_policy(last);
+    };
     std::vector<const CLI::Option*> options;
-    for (std::size_t i = 0; i < settings.size(); ++i) {
-        const std::string flag = concat("--", settings[i].name);
-        options.push_back(settings[i].operand.empty() ? app.add_flag(flag, words[i])->multi_option_policy(last)
-                                                      : app.add_option(flag, words[i])->multi_option_policy(last));
-    }
-    app.add_subcommand("serve")->fallthrough();
-    CLI::App* check = app.add_subcommand("check-config")->fallthrough();
+    for (std::size_t i = 0; i < settings.size(); ++i)
+        options.push_back(add(app, concat("--", settings[i].name), settings[i].operand, words[i]));
+    for (const CommandEntry& entry : kCommands) app.add_subcommand(std::string(entry.name))->fallthrough();
     std::string file;
-    check->add_option("FILE", file);
-    const CLI::App* doctor = app.add_subcommand("doctor")->fallthrough();
-    CLI::App* publish = app.add_subcommand("publish")->fallthrough();
-    publish->add_option("OPERANDS", line.operands);
-    CLI::App* tail = app.add_subcommand("tail")->fallthrough();
-    tail->add_option("CHANNEL", line.operands);
-    const CLI::App* manual = app.add_subcommand("manual")->fallthrough();
-    CLI::App* completion = app.add_subcommand("completion")->fallthrough();
-    completion->add_option("SHELL", line.shell);
-    const CLI::App* profiles = app.add_subcommand("profiles")->fallthrough();
+    app.get_subcommand("check-config")->add_option("FILE", file);
+    app.get_subcommand("publish")->add_option("OPERANDS", line.operands);
+    app.get_subcommand("tail")->add_option("CHANNEL", line.operands);
+    app.get_subcommand("completion")->add_option("SHELL", line.shell);
     std::array<std::string, std::size(kCommandFlags)> own_words;
     std::array<const CLI::Option*, std::size(kCommandFlags)> own{};
     for (std::size_t i = 0; i < own.size(); ++i) {
         CLI::App* command = app.get_subcommand(std::string(kCommandFlags[i].command));
-        const std::string flag = concat("--", kCommandFlags[i].name);
-        own[i] = kCommandFlags[i].operand.empty() ? command->add_flag(flag, own_words[i])
-                                                  : command->add_option(flag, own_words[i])->multi_option_policy(last);
+        own[i] = add(*command, concat("--", kCommandFlags[i].name), kCommandFlags[i].operand, own_words[i]);
     }
     app.require_subcommand(0, 1);
 
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::CallForHelp&) {
-        line.command = Command::help;
-        return line;
-    } catch (const CLI::CallForVersion&) {
-        line.command = Command::version;
-        return line;
-    } catch (const CLI::ArgumentMismatch& error) {
-        const std::string_view reason(error.what());  // begins with the flag and a colon
-        return base::fail(concat(reason.substr(0, reason.find(':')), ": a value must follow"));
-    } catch (const CLI::Error& error) {
-        return base::fail(std::string(error.what()));
-    }
-    if (const auto extras = app.remaining(true); !extras.empty()) {
-        const auto parsed = app.get_subcommands();
-        return base::fail(unknown_word(extras.front(), parsed.empty() ? std::string{} : parsed.front()->get_name()));
-    }
+    if (auto parsed = parse(app, argc, argv, line); !parsed) return base::fail(std::move(parsed).error());
+    if (!file.empty()) line.config_file = std::move(file);
     for (std::size_t i = 0; i < settings.size(); ++i) {
         if (options[i]->count() > 0) line.settings.emplace_back(&settings[i], std::move(words[i]));
     }
     for (std::size_t i = 0; i < own.size(); ++i) {
         if (own[i]->count() > 0) line.own.emplace_back(&kCommandFlags[i], std::move(own_words[i]));
-    }
-    if (publish->parsed()) line.command = Command::publish;
-    if (tail->parsed()) line.command = Command::tail;
-    if (manual->parsed()) line.command = Command::manual;
-    if (completion->parsed()) line.command = Command::completion;
-    if (doctor->parsed()) line.command = Command::doctor;
-    if (profiles->parsed()) line.command = Command::profiles;
-    if (check->parsed()) {
-        line.command = Command::check_config;
-        if (!file.empty()) line.config_file = std::move(file);
     }
     return line;
 }
@@ -235,7 +234,49 @@ std::vector<std::string> take_variables(char** environment) {
     return taken;
 }
 
-std::string help_text() {
+namespace {
+
+std::string with_operand(std::string_view name, std::string_view operand) {
+    return concat(name, operand.empty() ? "" : " ", operand);
+}
+
+/// The flags that this command alone has; nothing where it has none.
+void append_own_flags(std::string& text, std::string_view command) {
+    bool any = false;
+    for (const CommandFlag& flag : kCommandFlags) {
+        if (flag.command != command) continue;
+        if (!std::exchange(any, true)) base::append(text, "\nFlags of ", command, ":\n");
+        append_entry(text, with_operand(concat("--", flag.name), flag.operand), flag.meaning, flag.standard);
+    }
+}
+
+void append_settings(std::string& text) {
+    append_entry(text, "--config FILE", "a TOML file with these names, and apps, in it", "none");
+    append_entry(text, "--app ID:KEY:SECRET", "an app that may be used; repeatable, replaces those of the file",
+                 "app-id:app-key:app-secret, for development");
+    for (const Setting& setting : server_settings())
+        append_entry(text, with_operand(concat("--", setting.name), setting.operand), setting.meaning,
+                     setting.standard);
+    append_entry(text, "--version", "print version and build, and leave", "");
+    append_entry(text, "-h, --help", "print this, and leave; behind a command, what is about that command", "");
+}
+
+std::string help_about(const CommandEntry& command) {
+    std::string text =
+        concat("Usage: spillway ", with_operand(command.name, command.operand), " [flags]\n\n", command.meaning, "\n");
+    append_own_flags(text, command.name);
+    if (command.command == Command::publish || command.command == Command::tail)
+        base::append(text, "\n", kCompanionsText);
+    text +=
+        "\nThe server's flags (--config, --app, --port and so on) may stand here, too: spillway --help lists them.\n";
+    return text;
+}
+
+}  // namespace
+
+std::string help_text(std::string_view about) {
+    for (const CommandEntry& command : kCommands)
+        if (command.name == about && command.command != Command::serve) return help_about(command);
     std::string text =
         "Spillway, a WebSocket broadcast server that speaks the Pusher Channels protocol.\n"
         "\n"
@@ -243,33 +284,13 @@ std::string help_text() {
         "\n"
         "Commands:\n";
     for (const CommandEntry& command : kCommands)
-        append_entry(text, concat(command.name, command.operand.empty() ? "" : " ", command.operand), command.meaning,
-                     "");
-    for (const CommandEntry& command : kCommands) {
-        if (std::ranges::none_of(kCommandFlags, [&](const CommandFlag& f) { return f.command == command.name; }))
-            continue;
-        base::append(text, "\nFlags of ", command.name, ":\n");
-        for (const CommandFlag& flag : kCommandFlags) {
-            if (flag.command != command.name) continue;
-            append_entry(text, concat("--", flag.name, flag.operand.empty() ? "" : " ", flag.operand), flag.meaning,
-                         flag.standard);
-        }
-    }
+        append_entry(text, with_operand(command.name, command.operand), command.meaning, "");
+    for (const CommandEntry& command : kCommands) append_own_flags(text, command.name);
     base::append(text, "\n", kCompanionsText);
     text +=
         "\n"
         "Flags (a flag beats its environment variable, which beats the configuration file):\n";
-    append_entry(text, "--config FILE", "a TOML file with these names, and apps, in it", "none");
-    append_entry(text, "--app ID:KEY:SECRET", "an app that may be used; repeatable, replaces those of the file",
-                 "app-id:app-key:app-secret, for development");
-    for (const Setting& setting : server_settings()) {
-        append_entry(
-            text,
-            setting.operand.empty() ? concat("--", setting.name) : concat("--", setting.name, ' ', setting.operand),
-            setting.meaning, setting.standard);
-    }
-    append_entry(text, "--version", "print version and build, and leave", "");
-    append_entry(text, "-h, --help", "print this, and leave", "");
+    append_settings(text);
     text +=
         "\n"
         "Every flag is an environment variable too: --ping-interval is SPILLWAY_PING_INTERVAL; several apps in "

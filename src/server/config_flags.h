@@ -35,6 +35,7 @@ struct CommandEntry {
     std::string_view name;
     std::string_view operand;  // what follows it; empty = flags alone
     std::string_view meaning;
+    Command command;
 };
 [[nodiscard]] std::span<const CommandEntry> commands();
 
@@ -50,6 +51,7 @@ struct CommandFlag {
 
 struct CommandLine {
     Command command = Command::serve;
+    std::string_view about;                                        // help: of this command alone; empty = of all
     std::string config_file;                                       // empty = none named
     std::vector<std::pair<const Setting*, std::string>> settings;  // as written, not checked
     std::string shell;                                             // of completion
@@ -72,8 +74,8 @@ bool hide_secrets(int argc, char** argv);
 /// /proc/PID/environ. For main(), before anything reads the environment.
 [[nodiscard]] std::vector<std::string> take_variables(char** environment);
 
-/// What --help prints.
-[[nodiscard]] std::string help_text();
+/// What --help prints: of everything, or of the command of that name.
+[[nodiscard]] std::string help_text(std::string_view about = {});
 
 /// How publish and tail find what they need, and their exit codes.
 [[nodiscard]] std::string_view companions_text();

@@ -235,7 +235,7 @@ LoadOutcome load_config(int argc, const char* const* argv, const char* const* en
     const auto line = read_command_line(argc, argv);
     if (!line) return misunderstood(line.error());
     switch (line->command) {
-        case Command::help: return leave(0, help_text());
+        case Command::help: return leave(0, help_text(line->about));
         case Command::version: return leave(0, version_text());
         case Command::check_config: return check(*line);
         case Command::manual: return leave(0, manual_page());

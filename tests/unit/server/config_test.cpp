@@ -563,7 +563,17 @@ TEST_CASE("help and version go to standard output and end well", "[server][confi
         CHECK(outcome.exit_code == 0);
         CHECK(holds(outcome.text, "--ping-interval TIME"));
     }
-    CHECK(holds(load({"serve", "--help"}).text, "Usage: spillway"));
+    CHECK(load({"serve", "--help"}).text == load({"--help"}).text);
+    for (const CommandEntry& command : commands()) {
+        if (command.command == Command::serve) continue;
+        const std::string text = load({std::string(command.name), "--help"}).text;
+        CHECK(text.starts_with(concat("Usage: spillway ", command.name)));
+        CHECK(holds(text, command.meaning));
+        CHECK_FALSE(holds(text, "--ping-interval"));
+        for (const CommandFlag& flag : command_flags())
+            if (flag.command == command.name) CHECK(holds(text, flag.meaning));
+        CHECK(holds(text, "--stdin") == (command.command == Command::publish));
+    }
     const LoadOutcome version = load({"--version"});
     CHECK(version.exit_code == 0);
     CHECK(version.text.starts_with("spillway "));
