@@ -12,7 +12,7 @@ import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Browser, hasBrowser } from './support/browser.mjs';
 import { deadline, until } from './support/deadline.mjs';
-import { Server } from './support/server.mjs';
+import { run, Server } from './support/server.mjs';
 import { WebApp } from './support/web_app.mjs';
 
 const folder = path.dirname(fileURLToPath(import.meta.url));
@@ -39,6 +39,18 @@ const pageWith = (code) => `<!doctype html><title>quick start</title>
 <script src="/lib/pusher.js"></script>
 <script>const lines = []; console.log = (...words) => lines.push(words.join(' '));</script>
 <script type="module">${code}</script>`;
+
+it('README.md names every flag that --help lists', { timeout: deadline(10_000) }, async () => {
+  const { stdout } = await run(['--help']);
+  const flags = stdout.match(/(?<=^  )--[a-z-]+/gm);
+  assert.ok(flags.length > 70, stdout);
+  const named = (flag) => {
+    const key = flag.slice(2).replaceAll('-', '_');
+    const threshold = flag.replace(/^--health-(.+)-(warning|critical)$/, '`$1`');
+    return [flag, key, threshold].some((name) => new RegExp(`(?<![\\w-])${name}(?![\\w-])`).test(readme));
+  };
+  assert.deepEqual(flags.filter((flag) => !named(flag)), []);
+});
 
 describe('the quick starts of README.md', { skip: hasBrowser ? false : 'no Chromium on this host' }, () => {
   let browser;
