@@ -114,6 +114,7 @@ void Control::hand_over() {
     const Predecessor::Heir& heir = predecessor_.heir();
     log::info(base::concat("pid ", heir.pid, ", version ", log::escaped(heir.message.version), ", has taken over"));
     supervisor_.succeeded_by(heir.pid);
+    if (inherited(SocketUse::local)) tell_cores(Signal::What::leave_local);
     tell_cores(Signal::What::hand_over);
     if (inherited(SocketUse::metrics)) tell_cores(Signal::What::leave_metrics);
 }

@@ -84,7 +84,7 @@ Core::Core(const CoreSetup& setup)
     add(setup.listener, Door::For::clients, setup.listener_kept);
     for (const int listener : setup.more_listeners) add(listener, Door::For::clients);
     add(setup.ops_listener, Door::For::metrics);
-    add(setup.unix_listener, Door::For::clients, setup.unix_listener_kept);
+    add(setup.unix_listener, Door::For::local, setup.unix_listener_kept);
     if (setup.ops_listener >= 0) dashboard.begin();
     watches_health_ = setup.ops_listener >= 0;
     note_turn();
@@ -293,6 +293,7 @@ void Core::receive(CoreId from, const Envelope& envelope) {
                    [&](const Signal& e) {
                        switch (e.what) {
                            case Signal::What::drain: drain.begin(); break;
+                           case Signal::What::leave_local: doors.leave_open(Door::For::local); break;
                            case Signal::What::hand_over: drain.hand_over(); break;
                            case Signal::What::leave_metrics: doors.leave_metrics(); break;
                            case Signal::What::force: drain.force(); break;

@@ -52,8 +52,9 @@ void Doors::arm(std::uint32_t which) {
     core_.ring.accept(doors_[which].listener, {io::Op::accept, 1, which});
 }
 
-void Doors::leave_open() {
-    for (Door& door : doors_) door.kept = true;
+void Doors::leave_open(Door::For what) {
+    for (Door& door : doors_)
+        if (door.what == what) door.kept = true;
 }
 
 void Doors::shut(Shut how) {
@@ -95,7 +96,7 @@ void Doors::leave_metrics() {
 }
 
 bool Doors::open() const {
-    return std::ranges::any_of(doors_, [](const Door& d) { return d.what == Door::For::clients && d.listener >= 0; });
+    return std::ranges::any_of(doors_, [](const Door& d) { return d.what != Door::For::metrics && d.listener >= 0; });
 }
 
 void Doors::rearm() {

@@ -26,7 +26,7 @@ inline constexpr std::string_view kNoRoom =
 
 /// A socket that a core accepts on.
 struct Door {
-    enum class For : std::uint8_t { clients, metrics };
+    enum class For : std::uint8_t { clients, local, metrics };  // local: clients of the Unix socket
     int listener = -1;
     For what = For::clients;
     bool kept = false;    // somebody else keeps the socket open, and serves later who waits in its backlog
@@ -51,8 +51,8 @@ public:
 
     /// Shuts the doors for clients. Whoever waits behind one that is nobody else's is let in first, for a second at most.
     void shut(Shut how);
-    /// A successor has them, too: whoever waits behind them is its.
-    void leave_open();
+    /// A successor has those of this kind, too: whoever waits behind them is its.
+    void leave_open(Door::For what);
     /// A successor answers on the metrics port. Its descriptor is its owner's.
     void leave_metrics();
     /// One for clients is open.

@@ -22,8 +22,8 @@ void Drain::begin() { begin(Shut::when_empty); }
 
 void Drain::hand_over() {
     handed_over_ = true;
-    core_.doors.leave_open();
-    begin(Shut::at_once);
+    core_.doors.leave_open(Door::For::clients);
+    begin(Shut::when_empty);  // those that are left open are shut at once
 }
 
 void Drain::begin(Shut doors) {

@@ -258,8 +258,9 @@ struct Surveyed {
 };
 /// Between the control thread and the cores.
 struct Signal {
-    /// hand_over: drain, while a successor accepts on the same sockets.
-    enum class What : std::uint8_t { drain, hand_over, leave_metrics, force, stop, drained };
+    /// hand_over: drain, while a successor accepts on the same sockets of the main port. leave_local: and on the Unix socket;
+    /// comes before.
+    enum class What : std::uint8_t { drain, leave_local, hand_over, leave_metrics, force, stop, drained };
     What what = What::drain;
 };
 

@@ -386,6 +386,7 @@ base::Result<int> serve(Config wanted, const ConfigSource& source) {
         running.abandoned.take_name();
         running.abandoned = {};
         widen_port(running);
+        successor->reset();  // with what is the predecessor's alone: nobody is to wait behind it for us
     }
     running.predecessor->open(running.clock.now());
     running.ops.set_started(running.clock.now());

@@ -225,6 +225,31 @@ it('the Unix socket gets another name: the old one is gone, also when the predec
     }
   }));
 
+it('who waits behind a Unix socket that the successor leaves is answered by the predecessor', options, () =>
+  withServers(async (owned) => {
+    const folder = mkdtempSync(path.join(tmpdir(), 'spillway-test-'));
+    const file = path.join(folder, 's');
+    const old = await owned(Server.start({ cores: 2, flags: ['--unix-socket', file] }));
+    old.signal('SIGSTOP');
+    const successor = play('say', addressOf(old), 'spillway-take-over 1\nstep: ask\n', 'spillway-take-over 1\nstep: ready\nsockets: main metrics\n');
+    try {
+      await successor.next('connected');
+      const queued = await Promise.all(Array.from({ length: 200 }, () => RawSocket.connect(old, { path: file })));
+      for (const raw of queued) raw.write(upgradeHead(target));
+      old.signal('SIGCONT');
+      for (const raw of queued) {
+        const answer = await raw.response();
+        assert.ok([101, 503].includes(answer?.status), `${answer?.status} ${raw.error?.code}`);
+      }
+      old.closeClients();
+      await ends(old);
+      assert.deepEqual(readdirSync(folder), []);
+    } finally {
+      successor.kill();
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }));
+
 describe('taking over, when', () => {
   it('nobody runs: it just starts, and says so', options, () =>
     withServers(async (owned) => {

@@ -15,9 +15,9 @@ export class RawSocket {
   #size = 0;
   #wake = [];
 
-  static async connect(server, { port = server.port, host = server.host, localAddress } = {}) {
+  static async connect(server, { port = server.port, host = server.host, localAddress, path } = {}) {
     const raw = new RawSocket();
-    raw.socket = net.connect({ port, host, localAddress, noDelay: true, allowHalfOpen: true });
+    raw.socket = net.connect({ ...(path ? { path } : { port, host, localAddress }), noDelay: true, allowHalfOpen: true });
     raw.socket.on('data', (chunk) => {
       raw.#chunks.push(chunk);
       raw.#size += chunk.length;
