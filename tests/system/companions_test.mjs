@@ -9,6 +9,7 @@ import { describe, it } from 'node:test';
 import { Api } from './support/api.mjs';
 import { FeedReader, PlainPusher } from './support/clients.mjs';
 import { deadline, until, within } from './support/deadline.mjs';
+import { quietPort } from './support/quiet_port.mjs';
 import { binary, cleanEnvironment, onCores, Server } from './support/server.mjs';
 
 const options = { timeout: deadline(20_000) };
@@ -156,7 +157,7 @@ onCores('publish and tail', { flags: ['--queue-messages', '200000', '--queue-byt
 
 describe('a server that is not there', () => {
   it('is named, with an exit code of its own', options, async () => {
-    const server = await Server.start({ cores: 1 });
+    const server = await Server.start({ cores: 1, flags: ['--port', String(await quietPort())] });
     await server.stop();
     for (const words of [['publish', 'x', 'e', 'd'], ['publish', 'x', 'e', '--stdin'], ['tail', 'x']]) {
       const companion = await new Companion(server, words).ended(1);
@@ -166,7 +167,7 @@ describe('a server that is not there', () => {
 
   for (const cores of [1, 2]) {
     it(`is waited for by tail --reconnect, which tells the gap (--cores ${cores})`, options, async () => {
-      const first = await Server.start({ cores });
+      const first = await Server.start({ cores, flags: ['--port', String(await quietPort())] });
       const pusher = tail(first, ['x', '--reconnect', '--gaps']);
       const feed = tail(first, ['x', '--reconnect', '--feed', '--json']);
       first.closeClients = () => {};  // they are to outlive it

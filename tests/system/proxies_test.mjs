@@ -17,6 +17,7 @@ import WebSocket from 'ws';
 import { signedTarget } from './support/api.mjs';
 import { happens, pusherJs } from './support/clients.mjs';
 import { deadline, until, within } from './support/deadline.mjs';
+import { quietPort } from './support/quiet_port.mjs';
 import { Server } from './support/server.mjs';
 
 process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';  // pusher-js cannot be told of one certificate
@@ -33,14 +34,6 @@ const program = (name) => `${process.env.PATH}:/usr/sbin:/sbin`.split(':').map((
 const certificate = spawnSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
   '-days', '2', '-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', inFolder('key.pem'), '-out', inFolder('cert.pem')]);
 if (certificate.status === 0) writeFileSync(inFolder('both.pem'), `${readFileSync(inFolder('cert.pem'))}${readFileSync(inFolder('key.pem'))}`);
-
-async function freePort() {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.on('listening', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 /** The recipe with those places of it replaced; each must be there. */
 function derived(name, places) {
@@ -112,7 +105,7 @@ for (const proxy of proxies) {
     it('TLS, WebSockets, the API, and the address of the client', options, async () => {
       const flags = ['--trusted-proxies', '127.0.0.1', '--max-clients-per-ip', '1', ...proxy.flags];
       const server = await Server.start({ cores: 2, flags });
-      const port = await freePort();
+      const port = await quietPort();
       const env = { ...process.env, HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder };
       const child = spawn(file, proxy.start(port, server.port), { stdio: ['ignore', 'pipe', 'pipe'], env });
       let said = '';

@@ -12,6 +12,7 @@ import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Browser, hasBrowser } from './support/browser.mjs';
 import { deadline, until } from './support/deadline.mjs';
+import { quietPort } from './support/quiet_port.mjs';
 import { run, Server } from './support/server.mjs';
 import { WebApp } from './support/web_app.mjs';
 
@@ -23,14 +24,6 @@ function block(name) {
   const [, code] = readme.match(new RegExp('```js\\n(// ' + name.replace('.', '\\.') + '\\n[^]*?)```')) ?? [];
   assert.ok(code, `README.md has a block "// ${name}"`);
   return code;
-}
-
-async function freePort() {
-  const server = net.createServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 /** A page whose only script is the block; what it logs is kept in `lines`. */
@@ -59,7 +52,7 @@ describe('the quick starts of README.md', { skip: hasBrowser ? false : 'no Chrom
   let backend;
   before(async () => {
     server = await Server.start({ cores: 2 });
-    const backendPort = await freePort();
+    const backendPort = await quietPort();
     const here = (code) => code.replaceAll('6001', String(server.port)).replaceAll('3000', String(backendPort));
     backend = spawn('node', ['--input-type=module', '-e', here(block('backend.mjs'))], { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
     backend.said = '';
