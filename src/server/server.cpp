@@ -272,16 +272,16 @@ base::Result<int> serve(Config wanted, const ConfigSource& source) {
     }
     running.predecessor->open(running.clock.now());
     running.ops.set_started(running.clock.now());
-    announce(running);
     std::vector<std::thread> threads;
     for (std::size_t i = 0; i < running.cores.size(); ++i) {
         threads.emplace_back([core = running.cores[i].get()] { core->run(); });
         pin(threads.back(), (*cpus)[i]);
     }
     io::Supervisor supervisor = io::Supervisor::from_environment();
-    supervisor.ready(concat("listening on ", running.ports.main.address));
     Control control(running.mesh, running.reloader, running.quotas, running.ops, running.background, supervisor,
                     *running.predecessor, running.clock, signals);
+    announce(running);  // last: whoever reads it finds every thread and every descriptor there
+    supervisor.ready(concat("listening on ", running.ports.main.address));
     control.run();
     if (control.inherited(SocketUse::local)) running.ports.local.leave_name();
     for (std::thread& thread : threads) thread.join();

@@ -5,13 +5,16 @@
 // from several places.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import net from 'node:net';
 import { describe, it } from 'node:test';
-import { deadline } from './support/deadline.mjs';
+import { deadline, until, within } from './support/deadline.mjs';
 import { upgradeHead } from './support/frame_client.mjs';
+import { quietPort } from './support/quiet_port.mjs';
 import { RawSocket } from './support/raw_socket.mjs';
-import { run, Server, tomlFile } from './support/server.mjs';
+import { binary, cleanEnvironment, run, Server, tomlFile } from './support/server.mjs';
 
 const options = { timeout: deadline(20_000) };
 const free = ['--port', '0', '--metrics-port', '0'];
@@ -46,6 +49,27 @@ describe('start', () => {
       assert.match(server.stdout + server.stderr, /app-key|development/i);
     } finally {
       await server.stop();
+    }
+  });
+
+  it('says so when every thread and every descriptor is there', options, async () => {
+    for (let i = 0; i < 5; i++) {
+      const child = spawn(binary, [...free, '--cores', '2'], { stdio: ['ignore', 'pipe', 'ignore'], env: cleanEnvironment() });
+      const ended = once(child, 'close');
+      const held = () => ['fd', 'task'].map((what) => readdirSync(`/proc/${child.pid}/${what}`).length);
+      try {
+        let said = '';
+        const atOnce = await within(10_000, 'the ready line', new Promise((resolve, reject) => {
+          child.once('error', reject).once('close', (code) => reject(new Error(`it ended with ${code}: ${said}`)));
+          child.stdout.on('data', (text) => /^metrics on /m.test((said += text)) && resolve(held()));
+        }));
+        const port = said.match(/^metrics on http:\/\/\S+:(\d+)$/m)[1];
+        assert.equal((await fetch(`http://127.0.0.1:${port}/healthz`, { headers: { connection: 'close' } })).status, 200);
+        await until(() => `it holds as many descriptors and threads as when it was ready: ${atOnce}, now ${held()}`, () => `${held()}` === `${atOnce}`);
+      } finally {
+        child.kill('SIGTERM');
+        await ended;
+      }
     }
   });
 
@@ -90,9 +114,9 @@ describe('start', () => {
   });
 
   it('a port just left can be taken at once', options, async () => {
-    const first = await Server.start({ cores: 2 });
+    const port = await quietPort();
+    const first = await Server.start({ cores: 2, flags: ['--port', String(port)] });
     await RawSocket.connect(first);
-    const { port } = first;
     await first.stop();
     const second = await Server.start({ cores: 2, flags: ['--port', String(port)] });
     assert.equal(second.port, port);
@@ -100,8 +124,8 @@ describe('start', () => {
   });
 
   it('a port whose server was killed can be taken at once', options, async () => {
-    let server = await Server.start({ cores: 2 });
-    const { port } = server;
+    const port = await quietPort();
+    let server = await Server.start({ cores: 2, flags: ['--port', String(port)] });
     for (let i = 0; i < 3; i++) {
       await RawSocket.connect(server);
       server.kill();
