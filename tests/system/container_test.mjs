@@ -36,8 +36,9 @@ describe('the seccomp profile', () => {
       const scratch = mkdtempSync(path.join(tmpdir(), 'spillway-test-'));
       const toml = `[[app]]\nid = "a"\nkey = "k"\nsecret = "${app.secret}"\n[[app.webhook]]\nurl = "http://localhost:${receiver.port}/"\nallow_private_network = true\n`;
       const flags = ['--unix-socket', path.join(scratch, 's'), ...(isRoot ? ['--user', 'nobody'] : [])];
-      const server = await Server.start({ through: under(), cores, app, toml, flags });
+      let server = null;
       try {
+        server = await Server.start({ through: under(), cores, app, toml, flags });
         const readers = await Promise.all(Array.from({ length: 20 }, () => FeedReader.open(server, 'x', { key: app.key })));
         await new Api(server).publish('x', 'e', 'hello');
         for (const reader of readers) assert.equal(await reader.text(), 'hello');
@@ -49,7 +50,7 @@ describe('the seccomp profile', () => {
         assert.doesNotMatch(server.stderr, /Operation not permitted|rings be restricted/);
         await server.stop();
       } finally {
-        server.kill();
+        server?.kill();
         receiver.close();
         rmSync(scratch, { recursive: true, force: true });
       }
@@ -77,10 +78,13 @@ describe('the seccomp profile', () => {
   it('where rings cannot be restricted the server says so and serves', options, async () => {
     // IORING_REGISTER_RESTRICTIONS is 11, EINVAL 22.
     const server = await Server.start({ cores: 2, through: under('--refuse', 'io_uring_register:1:11:22') });
-    const reader = await FeedReader.open(server, 'x');
-    await new Api(server).publish('x', 'e', 'hello');
-    assert.equal(await reader.text(), 'hello');
-    await server.stop();
+    try {
+      const reader = await FeedReader.open(server, 'x');
+      await new Api(server).publish('x', 'e', 'hello');
+      assert.equal(await reader.text(), 'hello');
+    } finally {
+      await server.stop();
+    }
     assert.match(server.stderr, /warn the kernel does not let the rings be restricted/);
   });
 });

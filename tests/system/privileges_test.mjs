@@ -61,7 +61,7 @@ describe('--user', () => {
         assert.equal(statSync(socket).uid, nobody);
         await serves(server);
         // The test's folder is root's alone: said at the start, and the reload is refused while everything goes on.
-        assert.match(server.stderr, /warn a reload will be refused: user 65534/);
+        await until('it is said', () => /warn a reload will be refused: user 65534/.test(server.stderr));
         await server.reload(toml, 'refused');
         chmodSync(path.dirname(server.configFile), 0o755);
         await server.reload(toml.replace('"k"', '"k2"'));

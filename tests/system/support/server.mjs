@@ -67,7 +67,8 @@ export class Server {
     this.child.stderr.setEncoding('utf8').on('data', (text) => (this.stderr = (this.stderr + text).slice(-200_000)));
     this.exited = new Promise((resolve) => {
       this.child.on('error', (error) => resolve((this.exit = { error })));
-      this.child.on('exit', (code, signal) => resolve((this.exit = { code, signal })));
+      this.child.on('exit', (code, signal) => (this.exit = { code, signal }));
+      this.child.on('close', () => resolve(this.exit)); // not before the last it said was read
     });
   }
 
@@ -183,7 +184,8 @@ export class Server {
     }
     const before = await this.metric('spillway_config_reloads_total', { result });
     this.signal('SIGHUP');
-    await this.untilMetric('spillway_config_reloads_total', { result }, before + 1);
+    // Signals that were sent before may be answered in the same moment.
+    await this.untilMetric('spillway_config_reloads_total', { result }, (n) => n > before);
   }
 
   kill() {
