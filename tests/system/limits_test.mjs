@@ -59,7 +59,7 @@ onCores('a process out of descriptors', { flags: ['--max-clients', '0'], descrip
   });
 });
 
-onCores('pending handshakes', { flags: ['--max-handshakes', '20', '--handshake-timeout', '1500ms'] }, (group) => {
+onCores('pending handshakes', { flags: ['--max-handshakes', '20', '--handshake-timeout', '3s'] }, (group) => {
   group('S4 C6 as many as the limit says, one more gets 503; the wait is no longer than the handshake timeout', async (server) => {
     const silent = await connect(server, 20);
     await server.untilMetric('spillway_http_connections', { port: 'main' }, 20);
@@ -71,7 +71,7 @@ onCores('pending handshakes', { flags: ['--max-handshakes', '20', '--handshake-t
       assert.match(answer.headers['retry-after'] ?? '', /^\d+$/);
     }
     assert.equal(await refused(server, 'max_handshakes'), before + 15);
-    await until('the silent ones are cut', () => silent.every((raw) => raw.ended), 4000);
+    await until('the silent ones are cut', () => silent.every((raw) => raw.ended), 6000);
     (await FeedReader.open(server, 'calm')).close();
   });
 });
@@ -169,7 +169,7 @@ onCores('attacks', {}, (group) => {
       await server.untilMetric('spillway_clients', { kind: 'feed' }, n + 1, 10_000);
       const start = Date.now();
       const fresh = await Promise.all(Array.from({ length: 50 }, () => FeedReader.open(server, 'calm')));
-      assert.ok(Date.now() - start < deadline(2000), `${Date.now() - start} ms until new clients are in`);
+      assert.ok(Date.now() - start < deadline(5000), `${Date.now() - start} ms until new clients are in`);
       await served();
       for (const reader of fresh) assert.match(await reader.text(), /^calm/);
     } finally {
@@ -237,13 +237,15 @@ onCores('the PROXY protocol', { flags: [...behindProxy, '--proxy-protocol'] }, (
 
 onCores('rates', { flags: ['--connects-per-second-per-ip', '5', '--client-messages-per-second', '20'] }, (group) => {
   group('R13 over the connect rate: upgraded, then pusher:error and close 4100', async (server) => {
+    const began = Date.now();
     const clients = await Promise.all(Array.from({ length: 15 }, () => FrameClient.open(server, target)));
+    const granted = 5 + Math.ceil((5 * (Date.now() - began)) / 1000); // at once, and meanwhile
     const codes = await Promise.all(clients.map(async (client) => {
       const first = JSON.parse((await client.frame()).payload);
       return first.event === 'pusher:error' ? first.data.code : 0;
     }));
     const away = codes.filter((code) => code === 4100).length;
-    assert.ok(away >= 8 && away <= 10, `${away} sent away`);
+    assert.ok(away >= 15 - granted && away <= 10, `${away} sent away, at least ${15 - granted} must be`);
     assert.equal(await refused(server, 'connect_rate'), away);
   });
 

@@ -349,15 +349,17 @@ onCores('client events', {}, (group) => {
 
   group('R13 over ten in a second are answered with 4301 and not relayed', async (server) => {
     const [sender, receiver] = await pair(server, 'private-x');
+    const began = Date.now();
     for (let i = 0; i < 30; i++) sender.send('client-e', i, 'private-x');
-    await sender.error(4301);
     await sender.roundTrip();
-    await receiver.event('client-e');
+    const seconds = (Date.now() - began) / 1000; // in which the rate grants more
+    const refused = sender.inbox.items.filter((m) => m.event === 'pusher:error' && m.data.code === 4301).length;
+    const relayed = () => receiver.inbox.items.filter((m) => m.event === 'client-e').length;
+    // The receiver may be on another core, which has them when it has them.
+    await until(() => `the others are relayed: ${relayed()}, ${refused} refused`, () => relayed() + refused >= 30);
     await receiver.roundTrip();
-    const refused = 1 + sender.inbox.items.filter((m) => m.event === 'pusher:error' && m.data.code === 4301).length;
-    const relayed = 1 + receiver.inbox.items.filter((m) => m.event === 'client-e').length;
-    assert.equal(relayed + refused, 30, `${relayed} relayed, ${refused} refused`);
-    assert.ok(relayed >= 10 && relayed <= 15, `${relayed} relayed`);
+    assert.equal(relayed() + refused, 30, `${relayed()} relayed, ${refused} refused`);
+    assert.ok(relayed() >= 10 && relayed() <= 11 + seconds * 10, `${relayed()} relayed in ${seconds} s`);
     assert.equal(sender.ws.readyState, sender.ws.OPEN);
   });
 
@@ -416,12 +418,14 @@ onCores('client events', {}, (group) => {
     const [sender] = await pair(server, 'private-x');
     sender.send('client-e', 1, 'public');
     sender.send('client-e', 1, 'private-elsewhere');
+    const began = Date.now();
     for (let i = 0; i < 40; i++) sender.send('client-e', i, 'private-x');
     await sender.roundTrip();
+    const seconds = (Date.now() - began) / 1000;
     const errors = sender.inbox.items.filter((m) => m.event === 'pusher:error');
     assert.equal(await counted('client_event') - rule, 2);
     assert.equal(await counted('client_event_rate') - rate, errors.length - 2);
-    assert.ok(errors.length >= 2 + 25, `${errors.length} errors`);
+    assert.ok(errors.length >= 2 + 29 - seconds * 10, `${errors.length} errors in ${seconds} s`);
   });
 
   group('an event that does not begin with client- is not relayed', async (server) => {
@@ -447,7 +451,8 @@ onCores('client events of an app that has not enabled them', { app: quietApp, fl
   });
 });
 
-const fleeting = { flags: ['--ping-interval', '200ms', '--pong-timeout', '300ms'] };
+// Long enough for who answers on a machine that is busy elsewhere.
+const fleeting = { flags: ['--ping-interval', '200ms', '--pong-timeout', '2s'] };
 onCores('liveness', fleeting, (group) => {
   group('S3 a client that answers pings stays', async (server) => {
     const client = await PlainPusher.open(server);

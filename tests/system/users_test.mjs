@@ -359,7 +359,7 @@ onCores('an app without watchlists', { app, toml: toml(''), cores: [1] }, (group
   });
 });
 
-const strict = { app, toml: toml('require_authorization = true\nauthorization_timeout = "300ms"') };
+const strict = { app, toml: toml('require_authorization = true\nauthorization_timeout = "1s"') };
 onCores('connections that must be authorised', strict, (group) => {
   group('neither signed in nor on a private channel in time: pusher:error and close 4009', async (server) => {
     const client = await PlainPusher.open(server);
@@ -369,14 +369,16 @@ onCores('connections that must be authorised', strict, (group) => {
   });
 
   group('whoever signs in or joins a private channel stays', async (server) => {
-    const [user, member, idle] = await Promise.all([1, 2, 3].map(() => PlainPusher.open(server)));
-    await user.signin({ id: '7' });
-    await member.subscribe('private-x');
-    const present = await PlainPusher.open(server);
-    const channelData = '{"user_id":"9"}';
-    const auth = channelAuth(server.app, present.socketId, 'presence-x', channelData);
-    present.send('pusher:subscribe', { channel: 'presence-x', auth, channel_data: channelData });
-    await present.event('pusher_internal:subscription_succeeded');
+    // Each on its own: on a busy machine the time of one must not pass while another one speaks.
+    const opened = async (speak) => {
+      const client = await PlainPusher.open(server);
+      await speak(client);
+      return client;
+    };
+    const user = await opened((client) => client.signin({ id: '7' }));
+    const member = await opened((client) => client.subscribe('private-x'));
+    const present = await opened((client) => client.subscribe('presence-x', '{"user_id":"9"}'));
+    const idle = await PlainPusher.open(server);
     assert.equal((await idle.closeWithin()).code, 4009);
     const late = await PlainPusher.open(server);
     assert.equal((await late.closeWithin()).code, 4009);  // a whole timeout later
@@ -407,13 +409,15 @@ onCores('limits of one connection', limited, (group) => {
 
   group('max_subscribes_per_second admits exactly that many at once', async (server) => {
     const client = await PlainPusher.open(server);
+    const began = Date.now();
     for (let i = 0; i < 12; i++) {
       client.send('pusher:subscribe', { channel: 'c' });
       client.send('pusher:unsubscribe', { channel: 'c' });
     }
     await client.roundTrip();
+    const seconds = (Date.now() - began) / 1000; // in which the rate grants more
     const refused = client.inbox.items.filter((m) => m.event === 'pusher:subscription_error' && m.data.status === 429);
-    assert.ok(refused.length >= 5 && refused.length <= 7, `${refused.length} refused`);
+    assert.ok(refused.length >= 6 - seconds * 5 && refused.length <= 7, `${refused.length} refused in ${seconds} s`);
   });
 });
 
