@@ -34,11 +34,21 @@ async function wake(client, isLast = () => false) {
   }
 }
 
-/** Publishes numbered messages one by one until `enough()`; returns how many. */
+/**
+ * Publishes numbered messages to the only subscriber one by one until `enough()`; returns how many. Each has come to it, by
+ * the server's books, before the next is published: an answer says that a message has its place, not that it is there.
+ */
 async function publishUntil(api, enough, more, from = 0, most = 3000) {
+  const { server } = api;
+  const arrived = async () => {
+    const metrics = await server.metrics();
+    return ['deliveries_total', 'dropped_total', 'queued_messages'].reduce((sum, name) => sum + metrics.sum(`spillway_${name}`), 0);
+  };
+  const before = await arrived();
   for (let n = 0; n < most; n++) {
     if (await enough()) return n;
     await api.publish('flood', 'e', numbered(from + n).data, more);
+    await until('the message is in the books', async () => (await arrived()) === before + n + 1 || (await enough()));
   }
   throw new Error(`${most} messages were not enough`);
 }
@@ -61,7 +71,7 @@ onCores('a reader that stops reading', { flags: small }, (group) => {
       }
       slowest = Math.max(slowest, Date.now() - start);
     }
-    assert.ok(slowest < deadline(1000), `a round took ${slowest} ms`);
+    assert.ok(slowest < deadline(3000), `a round took ${slowest} ms`);
     const lost = (await dropped(server, { reason: 'queue_threshold', priority: 'normal' })) - droppedBefore;
     assert.ok(lost > 0, 'something was dropped');
     assert.equal((await dropped(server)) - droppedBefore, lost, 'only over the threshold, only normal');
@@ -111,9 +121,12 @@ onCores('a reader that stops reading', { flags: small }, (group) => {
     const kinds = (m, labels) => m.sum('spillway_dropped_by_channel_kind_total', labels);
     const before = await server.metrics();
     await api.publishAll(Array.from({ length: 400 }, (_, n) => numbered(n)));
-    const after = await server.metrics();
-    assert.equal(kinds(after, { kind: 'public' }) - kinds(before, { kind: 'public' }),
-      after.sum('spillway_dropped_total') - before.sum('spillway_dropped_total'), 'two families, equal sums');
+    // What is read while another core still drops may be of different moments.
+    await until('two families have equal sums', async () => {
+      const after = await server.metrics();
+      return kinds(after, { kind: 'public' }) - kinds(before, { kind: 'public' }) ===
+        after.sum('spillway_dropped_total') - before.sum('spillway_dropped_total');
+    });
     const read = async (client) => {
       client.raw.socket.resume();
       const frames = [];
