@@ -31,9 +31,8 @@ async function becomes(server, status, reason, cause = () => {}) {
   await until(() => `the server is ${status} by ${reason}; it says ${JSON.stringify(health)}`, async () => {
     await cause();
     health = (await statsOf(server)).health;
-    return health.status === status;
+    return health.status === status && (status === 'healthy' || health.reasons.some((text) => text.startsWith(`${reason} is `)));
   }, 30_000);
-  if (status !== 'healthy') assert.ok(health.reasons.some((text) => text.startsWith(`${reason} is `)), JSON.stringify(health));
   const ready = await server.page('/readyz');
   assert.equal(ready.status, status === 'critical' ? 503 : 200, ready.text);
   if (status === 'critical') assert.match(ready.text, new RegExp(reason));
@@ -43,10 +42,13 @@ async function becomes(server, status, reason, cause = () => {}) {
   await until(() => `the log has "${line}"`, () => server.stderr.includes(line));
 }
 
+/** A busy machine makes loops late and broadcasts slow: each cause is to be the only one. */
+const aside = ['--health-loop-lag-warning', '0', '--health-loop-lag-critical', '0'];
+
 /** A server of its own for each; they run side by side, because getting better takes ten seconds. */
 function byCause(name, options, body) {
   it(name, { timeout: deadline(75_000) }, async () => {
-    const server = await Server.start({ cores: 2, app, ...options });
+    const server = await Server.start({ cores: 2, app, ...options, flags: [...aside, ...(options.flags ?? [])] });
     try {
       assert.equal((await statsOf(server)).health.status, 'healthy');
       await body(server);
@@ -131,7 +133,9 @@ describe('health by real causes', { concurrency: true }, () => {
     await server.untilMetric('spillway_client_closes_total', { code: '4201' }, silent.length, 20_000);
   });
 
-  byCause('B7 late broadcasts: thresholds come with a reload', { toml: `[server]\nhealth_latency_warning = "1ms"\n${apps}` }, async (server) => {
+  // A millisecond is long for a broadcast, and a minute is never.
+  const late = `[server]\nhealth_latency_warning = "1ms"\nhealth_latency_critical = "60s"\n${apps}`;
+  byCause('B7 late broadcasts: thresholds come with a reload', { toml: late }, async (server) => {
     const readers = await Promise.all(Array.from({ length: 100 }, () => FeedReader.open(server, 'late')));
     const api = new Api(server);
     const burst = async () => {
