@@ -17,12 +17,13 @@ export async function drip(server, { n, pauseMs, what, ms, localAddress = '127.0
   const upgrade = upgradeHead(`/app/${server.app.key}?protocol=7`);
   const body = head('POST /apps/x/events HTTP/1.1', 'Host: x', 'Content-Type: application/json', 'Content-Length: 900000');
   const dripping = new Set();
-  let longest = 0;
+  let [longest, connected] = [0, 0];
   const open = () => {
     const socket = net.connect({ port: server.port, host: server.host, localAddress, noDelay: true });
     const one = { socket, at: 0, answer: new Promise((resolve) => socket.once('connect', resolve).once('close', resolve)) };
     socket.once('connect', () => {
       one.since = performance.now();
+      connected++;
       dripping.add(one);
       if (what === 'body') socket.write(body);
     });
@@ -35,7 +36,6 @@ export async function drip(server, { n, pauseMs, what, ms, localAddress = '127.0
     return one;
   };
   await many(n, 200, open);
-  const connected = dripping.size;
   const timer = setInterval(() => {
     if (what === 'nothing') return;
     for (const one of dripping) one.socket.write(what === 'body' ? ' ' : upgrade[one.at++ % upgrade.length]);
