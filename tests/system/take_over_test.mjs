@@ -406,7 +406,7 @@ describe('taking over, when', () => {
 
   it('the predecessor drains already: the successor waits for its end', options, () =>
     withServers(async (owned) => {
-      const old = await owned(Server.start({ cores: 2, flags: ['--drain-timeout', '2s'] }));
+      const old = await owned(Server.start({ cores: 2, flags: ['--drain-timeout', '4s'] }));
       const held = await RawSocket.connect(old);
       held.write(upgradeHead(target));
       assert.equal((await held.response()).status, 101);
