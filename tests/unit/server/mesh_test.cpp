@@ -519,7 +519,7 @@ TEST_CASE("no wake-up is lost while two cores play ping-pong", "[server][mesh][t
 }
 
 TEST_CASE("no wake-up is lost while two cores overflow a third", "[server][mesh][threads]") {
-    constexpr std::uint32_t kEach = 50'000;
+    constexpr std::uint32_t kEach = 20'000;
     constexpr CoreId kSink = 2;
     Mesh mesh(3, 8);
     WakeCounter ring;

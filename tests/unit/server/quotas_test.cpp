@@ -83,10 +83,10 @@ TEST_CASE("C6 R8 C10 comings and goings never exceed the limit nor lose a place"
     std::atomic<std::uint64_t> inside{0};
     std::atomic<bool> exceeded{false};
     at_once([&](std::size_t) {
-        for (int i = 0; i < 100'000; ++i) {
+        for (int i = 0; i < 50'000; ++i) {
             if (!quotas.per_app[1].enter(kLimit)) continue;
             if (inside.fetch_add(1) >= kLimit) exceeded = true;
-            if (i % 8 == 0) std::this_thread::yield();
+            if (i % 64 == 0) std::this_thread::yield();  // rarely: on a busy machine each is a time slice of the others
             inside.fetch_sub(1);
             quotas.per_app[1].leave();
         }
