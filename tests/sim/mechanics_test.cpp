@@ -683,6 +683,31 @@ TEST_CASE("DESIGN 2 where the kernel copies after all, large messages are soon c
     }
 }
 
+TEST_CASE("joined messages of 16 KiB and more together go to all at once, not through the clients' queues") {
+    constexpr std::size_t kTogether = 40;
+    SimWorld world(one_send_per_turn());
+    std::vector<SimClient*> clients;
+    for (int i = 0; i < 20; ++i) clients.push_back(&world.subscriber(0, {"room"}));
+    SimPublisher& publisher = world.connect_publisher(0);
+    world.settle();
+    const std::uint64_t queues = world.core(0).sender.outflow_bytes();
+    for (std::size_t i = 0; i < kTogether; ++i) publisher.publish(event({"room"}, std::string(1024, 'x')));
+    publisher.write(kAll);
+    bool joined = false;
+    for (int i = 0; i < 400 && (i < 50 || world.core(0).fanout.busy()); ++i) {
+        run(world, 0);
+        for (SimClient* client : clients) client->read(kAll);
+        const auto& pass = channel_on(world, 0, "room")->pass;
+        joined |= pass.bytes >= kZeroCopyBytes && pass.messages.size() > 1;
+    }
+    CHECK(joined);
+    CHECK(world.core(0).sender.outflow_bytes() == queues);
+    CHECK(sends_without_copy(world) == 0);
+    world.settle();
+    for (const SimClient* client : clients) CHECK(client->numbers().size() == kTogether);
+    world.end();
+}
+
 TEST_CASE("a send without a copy that is refused is made with one, and nothing is lost") {
     SimWorld world(all_large());
     world.ring(0).faults.zc_refused = 1000;
