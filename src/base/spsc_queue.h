@@ -9,7 +9,7 @@
 //   destruction happen while neither runs. Which thread plays a side may change if the hand-over itself synchronises.
 //
 // Invariants
-//   head_ <= tail_ <= head_ + capacity, both counting up for ever (64 bits do not wrap in a machine's life).
+//   head_ <= tail_ <= staged_ <= head_ + capacity, all counting up for ever (64 bits do not wrap in a machine's life).
 //   Slots [head_, tail_) belong to the consumer, all others to the producer.
 //
 // Ordering
@@ -48,15 +48,25 @@ public:
 
     /// Appends a copy, or returns false and changes nothing if the queue is full.
     [[nodiscard]] bool try_push(const T& element) noexcept {
-        const std::size_t tail = tail_.load(std::memory_order_relaxed);
-        if (tail - head_seen_ == capacity()) {
-            head_seen_ = head_.load(std::memory_order_acquire);
-            if (tail - head_seen_ == capacity()) return false;
-        }
-        std::construct_at(slots_ + (tail & mask_), element);
-        tail_.store(tail + 1, std::memory_order_release);
+        if (!try_stage(element)) return false;
+        publish();
         return true;
     }
+
+    /// The same, made in place from what an element is made of; but the consumer sees it with the next publish() only. A consumer
+    /// that looks all the time takes the index's line away with every look, which costs more than the element.
+    template <class U>
+    [[nodiscard]] bool try_stage(const U& element) noexcept {
+        if (staged_ - head_seen_ == capacity()) {
+            head_seen_ = head_.load(std::memory_order_acquire);
+            if (staged_ - head_seen_ == capacity()) return false;
+        }
+        std::construct_at(slots_ + (staged_ & mask_), element);
+        ++staged_;
+        return true;
+    }
+    /// What was staged is there for the consumer.
+    void publish() noexcept { tail_.store(staged_, std::memory_order_release); }
 
     /// How many try_push() will succeed now, at least: the consumer may have made more room meanwhile.
     [[nodiscard]] std::size_t free_slots() noexcept { return capacity() - used_from_producer(); }
@@ -64,7 +74,7 @@ public:
     /// How many elements the consumer has not taken yet, at most.
     [[nodiscard]] std::size_t used_from_producer() noexcept {
         head_seen_ = head_.load(std::memory_order_acquire);
-        return tail_.load(std::memory_order_relaxed) - head_seen_;
+        return staged_ - head_seen_;
     }
 
     // -- the consumer's side ------------------------------------------------------------------------------------------
@@ -121,9 +131,12 @@ private:
     // one only when that says full or empty: in steady flow the two cores exchange a line once per burst, not per
     // element.
 
-    // Written by the producer; tail_ is read by the consumer.
-    alignas(kLine) std::atomic<std::size_t> tail_{0};
+    // The producer's own: slots [tail_, staged_) are filled and not the consumer's yet.
+    alignas(kLine) std::size_t staged_ = 0;
     std::size_t head_seen_ = 0;
+
+    // Written by the producer, read by the consumer.
+    alignas(kLine) std::atomic<std::size_t> tail_{0};
 
     // Written by the consumer; head_ is read by the producer.
     alignas(kLine) std::atomic<std::size_t> head_{0};

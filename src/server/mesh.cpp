@@ -30,18 +30,16 @@ MeshPort::MeshPort(Mesh& mesh, CoreId self)
     for (std::size_t to = 0; to < peers_.size(); ++to) refresh_room(static_cast<CoreId>(to));
 }
 
-void MeshPort::send(CoreId to, const Envelope& envelope) {
-    Peer& peer = peers_[to];
-    peer.dirty = true;
-    if (peer.outbox.empty() && mesh_.box(self_, to).try_push(envelope)) {
-        if (peer.room != 0) --peer.room;
-        if (peer.room <= margin_) refresh_room(to);
-        if (peer.room <= margin_) tight_ = true;
-        return;
-    }
-    peer.outbox.push_back(envelope);
+void MeshPort::put_by(CoreId to, const Envelope& envelope) {
+    if (peers_[to].staged != 0) publish(to);
+    peers_[to].outbox.push_back(envelope);
     ++waiting_;
     tight_ = true;
+}
+
+void MeshPort::look_at_room(CoreId to) {
+    refresh_room(to);
+    if (peers_[to].room <= margin_) tight_ = true;
 }
 
 bool MeshPort::may_publish(CoreId home, std::size_t count) {
@@ -73,12 +71,15 @@ void MeshPort::flush() {
     for (std::size_t i = 0; i < peers_.size(); ++i) {
         const auto to = static_cast<CoreId>(i);
         Peer& peer = peers_[i];
-        while (!peer.outbox.empty() && mesh_.box(self_, to).try_push(peer.outbox.front())) {
+        bool refresh = peer.room <= mesh_.capacity() / 2;
+        while (!peer.outbox.empty() && mesh_.box(self_, to).try_stage(peer.outbox.front())) {
             peer.outbox.pop_front();
-            peer.dirty = true;
+            ++peer.staged;
+            refresh = peer.dirty = true;
             --waiting_;
         }
-        refresh_room(to);
+        if (peer.staged != 0) publish(to);
+        if (refresh) refresh_room(to);
         if (peer.room <= margin_ || out_of_credit(to)) tight_ = true;
         if (!peer.dirty) continue;
         peer.dirty = false;
@@ -99,7 +100,10 @@ bool MeshPort::inbox_empty() {
 
 std::size_t MeshPort::depth() {
     std::size_t sum = waiting_;
-    for (std::size_t to = 0; to < peers_.size(); ++to) sum += mesh_.capacity() - peers_[to].room;
+    for (std::size_t to = 0; to < peers_.size(); ++to) {
+        refresh_room(static_cast<CoreId>(to));
+        sum += mesh_.capacity() - peers_[to].room;
+    }
     return sum;
 }
 

@@ -26,7 +26,7 @@
 
 namespace spillway::server {
 
-class Mesh {
+class alignas(64) Mesh {
 public:
     /// `cores` cores and the control endpoint, whose id is `cores`. `capacity` per ring, a power of two; 0 = by the number of cores.
     explicit Mesh(std::size_t cores, std::size_t capacity = 0);
@@ -55,15 +55,29 @@ private:
     std::unique_ptr<End[]> ends_;
 };
 
-/// One endpoint's end of the mesh. Thread: that endpoint.
-class MeshPort {
+/// One endpoint's end of the mesh, in cache lines of its own. Thread: that endpoint.
+class alignas(64) MeshPort {
 public:
+    /// Envelopes that another core sees together, unless a flush() comes first.
+    static constexpr std::uint32_t kStagedMost = 16;
+
     MeshPort(Mesh& mesh, CoreId self);
 
     [[nodiscard]] CoreId self() const { return self_; }
 
-    /// Never fails, never overtakes: into the ring, or behind what waits for it.
-    void send(CoreId to, const Envelope& envelope);
+    /// Never fails, never overtakes: into the ring, or behind what waits for it. Another core sees it with the next flush(), or
+    /// when kStagedMost wait for that; this one at once. `what`: an Envelope, or what goes into one, which is made in its place: a
+    /// copy of one made just now is read wider than it was written, and waits until all that was written before, to
+    /// other cores too, is in the cache.
+    template <class E>
+    void send(CoreId to, const E& what) {
+        Peer& peer = peers_[to];
+        peer.dirty = true;
+        if (!peer.outbox.empty() || !mesh_.box(self_, to).try_stage(what)) return put_by(to, Envelope(what));
+        if (to == self_ || ++peer.staged == kStagedMost) publish(to);
+        if (peer.room != 0) --peer.room;
+        if (peer.room <= margin_) look_at_room(to);
+    }
 
     /// Room for `count` publications to a home core, by the ring and by credit. What is promised here stays until the
     /// caller sends or returns to the loop: only this endpoint fills the ring.
@@ -126,6 +140,7 @@ private:
         std::deque<Envelope> outbox;
         std::uint32_t published = 0;  // publications sent and not yet taken by the home
         std::uint32_t room = 0;       // free slots of the ring, at least
+        std::uint32_t staged = 0;     // envelopes in the ring that the other does not see yet
         bool dirty = false;           // pushed to since the last flush
     };
     static constexpr std::size_t kSlowDepth = 32;  // envelopes to, and publications at, a core that cannot keep up
@@ -135,6 +150,12 @@ private:
     /// For what one more message may cause.
     [[nodiscard]] bool out_of_credit(CoreId home) const {
         return peers_[home].published + margin_ > mesh_.capacity() / 2 || is_slowed(home);
+    }
+    void put_by(CoreId to, const Envelope& envelope);
+    void look_at_room(CoreId to);
+    void publish(CoreId to) {
+        mesh_.box(self_, to).publish();
+        peers_[to].staged = 0;
     }
     void refresh_room(CoreId to) { peers_[to].room = static_cast<std::uint32_t>(mesh_.box(self_, to).free_slots()); }
 

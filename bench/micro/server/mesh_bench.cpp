@@ -3,6 +3,8 @@
 //
 // What handing one envelope to another core costs (S10): send, flush and drain on one core, which is the work alone, and
 // between two threads that never sleep, with cache lines travelling. A broadcast is sent as a home core sends it.
+#include <sched.h>
+
 #include <array>
 #include <thread>
 #include <variant>
@@ -55,13 +57,38 @@ void send_over_the_ring(benchmark::State& state) {
     state.SetItemsProcessed(state.iterations() * kBurst);
 }
 
-/// An endless flow in bursts of 16 between two threads, turn by turn as cores do it.
+/// Puts the calling thread on one processor.
+void pin(int cpu) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    ::sched_setaffinity(0, sizeof(set), &set);
+}
+
+/// The calling thread's processors, as they are now and again at the end.
+class Processors {
+public:
+    Processors() { ::sched_getaffinity(0, sizeof(set_), &set_); }
+    ~Processors() { ::sched_setaffinity(0, sizeof(set_), &set_); }
+    Processors(const Processors&) = delete;
+    Processors& operator=(const Processors&) = delete;
+
+private:
+    cpu_set_t set_{};
+};
+
+/// An endless flow in bursts of 16 between two threads, turn by turn as cores do it: from one processor to another.
 void between_threads(benchmark::State& state) {
     constexpr std::uint32_t kPerRound = 1 << 18;
     constexpr std::uint32_t kBurst = 16;
+    const auto from = static_cast<int>(state.range(0));
+    const auto to = static_cast<int>(state.range(1));
+    const Processors restored;
+    pin(to);
     for (auto _ : state) {
         Mesh mesh(2);
-        std::thread sender([&mesh] {
+        std::thread sender([&mesh, from] {
+            pin(from);
             MeshPort a(mesh, kA);
             for (std::uint32_t sent = 0; sent < kPerRound;) {
                 if (a.congested(kB)) {  // as a home does before it sequences
@@ -85,6 +112,16 @@ void between_threads(benchmark::State& state) {
     state.SetItemsProcessed(state.iterations() * kPerRound);
 }
 
+/// Every pair of the processors that this process may use: how far they are from each other differs.
+void pairs(benchmark::internal::Benchmark* benchmark) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    ::sched_getaffinity(0, sizeof(set), &set);
+    for (int from = 0; from < CPU_SETSIZE; ++from)
+        for (int to = from + 1; to < CPU_SETSIZE; ++to)
+            if (CPU_ISSET(from, &set) && CPU_ISSET(to, &set)) benchmark->Args({from, to});
+}
+
 /// Nothing comes and nobody is asleep: what the mesh costs in an idle turn, by the number of cores.
 void idle_turn(benchmark::State& state) {
     const auto cores = static_cast<std::size_t>(state.range(0));
@@ -101,7 +138,7 @@ void idle_turn(benchmark::State& state) {
 
 BENCHMARK(send_and_drain)->Arg(1)->Arg(16)->Arg(1024);
 BENCHMARK(send_over_the_ring);
-BENCHMARK(between_threads)->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(between_threads)->Apply(pairs)->UseRealTime()->Unit(benchmark::kMillisecond);
 BENCHMARK(idle_turn)->Arg(2)->Arg(16)->Arg(64);
 
 BENCHMARK_MAIN();

@@ -42,6 +42,18 @@ TEST_CASE("every slot of a queue is usable and one more is refused", "[base][sps
     CHECK(queue.empty_from_consumer());
 }
 
+TEST_CASE("what is staged takes room at once, and is there for the consumer when it is published",
+          "[base][spsc_queue]") {
+    SpscQueue<int> queue(2);
+    CHECK(queue.try_stage(1));
+    CHECK(queue.try_stage(2));
+    CHECK_FALSE(queue.try_stage(3));
+    CHECK(queue.used_from_producer() == 2);
+    CHECK(queue.empty_from_consumer());
+    queue.publish();
+    CHECK(queue.drain(5, [n = 0](int& i) mutable { CHECK(i == ++n); }) == 2);
+}
+
 TEST_CASE("a queue of one slot alternates", "[base][spsc_queue]") {
     SpscQueue<int> queue(1);
     for (int i = 0; i < 5; ++i) {

@@ -112,6 +112,7 @@ TEST_CASE("an endpoint reaches every other, itself and the control thread", "[se
     CHECK(f.mesh.control() == 3);
     for (CoreId from = 0; from < 4; ++from)
         for (CoreId to = 0; to < 4; ++to) f.sends(from, to, from * 10U + to);
+    for (CoreId from = 0; from < 4; ++from) f.port(from).flush();
     for (CoreId at = 0; at < 4; ++at) {
         CHECK_FALSE(f.port(at).inbox_empty());
         const Got got = f.receives(at);
@@ -129,8 +130,9 @@ TEST_CASE("every kind of envelope arrives as it was sent", "[server][mesh]") {
     f.port(kA).send(kB, Sequenced{8, 3});
     f.port(kA).send(kB, Broadcast{nullptr, {1, 2}, 1000});
     f.port(kA).send(kB, Signal{Signal::What::force});
+    f.port(kA).flush();
     std::vector<Envelope> got;
-    CHECK(f.port(kB).drain(10, [&](CoreId, const Envelope& e) { got.push_back(e); }) == 6);
+    REQUIRE(f.port(kB).drain(10, [&](CoreId, const Envelope& e) { got.push_back(e); }) == 6);
     CHECK(std::get<Join>(got[0]).nonce == 9);
     CHECK(std::get<Join>(got[0]).form == WireForm::feed);
     CHECK(std::get<Leave>(got[1]).local == LocalChannelId{1, 2});
@@ -138,6 +140,22 @@ TEST_CASE("every kind of envelope arrives as it was sent", "[server][mesh]") {
     CHECK(std::get<Sequenced>(got[3]).place == 3);
     CHECK(std::get<Broadcast>(got[4]).expected == 1000);
     CHECK(std::get<Signal>(got[5]).what == Signal::What::force);
+}
+
+TEST_CASE("another core sees what was sent with the next flush, or when a good many wait; this one at once",
+          "[server][mesh]") {
+    Fixture f(2, 64);
+    f.sends(kA, kA, 1);
+    CHECK(f.receives(kA) == Got{{kA, 1}});
+    for (std::uint32_t i = 1; i < MeshPort::kStagedMost; ++i) f.sends(kA, kB, i);
+    CHECK(f.port(kB).inbox_empty());
+    CHECK(f.port(kA).depth() == MeshPort::kStagedMost - 1);
+    f.sends(kA, kB, 0);
+    CHECK(f.receives(kB).size() == MeshPort::kStagedMost);
+    f.sends(kA, kB, 7);
+    CHECK(f.receives(kB).empty());
+    f.port(kA).flush();
+    CHECK(f.receives(kB) == Got{{kA, 7}});
 }
 
 TEST_CASE("what does not fit waits in order, and nothing sent later overtakes it", "[server][mesh]") {
@@ -157,6 +175,7 @@ TEST_CASE("what does not fit waits in order, and nothing sent later overtakes it
     f.port(kA).flush();
     CHECK_FALSE(f.port(kA).outbox_waiting());
     f.sends(kA, kB, 11);
+    f.port(kA).flush();
     CHECK(f.receives(kB) == Got{{kA, 8}, {kA, 9}, {kA, 10}, {kA, 11}});
     f.port(kA).flush();
     CHECK(f.port(kA).depth() == 0);
@@ -166,6 +185,7 @@ TEST_CASE("a full ring to one core holds up nobody else", "[server][mesh]") {
     Fixture f(3, 2);
     f.sends_many(kA, kB, 5);
     f.sends(kA, 2, 77);
+    f.port(kA).flush();
     CHECK(f.receives(2) == Got{{kA, 77}});
     CHECK(f.port(kA).outbox_size() == 3);
 }
@@ -210,6 +230,7 @@ TEST_CASE("drain takes what it may, and no source is starved by a busy one", "[s
         while (f.port(0).depth() < 64) f.sends(0, 2, 0);
     };
     f.sends(1, 2, 1);
+    f.port(1).flush();
     std::size_t until_heard = 0;
     for (bool heard = false; !heard; ++until_heard) {
         REQUIRE(until_heard < 8);
@@ -279,6 +300,7 @@ TEST_CASE("a promise to publish is one of room on the ring, and of nothing waiti
     f.sends_many(kA, kB, 12);
     CHECK(f.port(kA).may_publish(kB, 4));
     CHECK_FALSE(f.port(kA).may_publish(kB, 5));
+    f.port(kA).flush();
     (void)f.receives(kB, 1);
     CHECK(f.port(kA).may_publish(kB, 5));
     f.sends_many(kA, kB, 5);
@@ -368,6 +390,7 @@ TEST_CASE("a port is tight while a destination has too little room or credit for
     }
     SECTION("room that was made meanwhile is seen before a send says that there is none") {
         f.sends_many(kA, kB, 40);
+        port.flush();
         (void)f.receives(kB);
         f.sends_many(kA, kB, 64 - kMargin - 1);
         CHECK_FALSE(port.tight());
