@@ -116,6 +116,7 @@ void closed_loop(Run& run) {
     std::int64_t begin = 0;
     for (std::uint32_t n = 0; n < rounds; ++n) {
         const std::string prepared = run.publisher.prepare(n);
+        if (run.options.pause_ms != 0) poll(nullptr, 0, static_cast<int>(run.options.pause_ms));
         const std::int64_t start = now_ns();
         if (n == run.options.warmup) {
             begin = start;

@@ -45,6 +45,7 @@ who listens to what
 what is published
   --mode closed|open|flood     the next broadcast after the last delivery; at --rate per second (10), --burst at once
                                (1); or always --window broadcasts under way (2)
+  --pause MS                   of silence between the last delivery and the next broadcast in closed mode (0)
   --search pN=BOUND            the highest rate whose percentile N stays under BOUND: 250ms, or 2.5pass for as many
                                bare passes over as many sockets. Begins at --rate, steps of --step seconds (2.5), until
                                the rate is known to a factor of --precision (1.05)
@@ -194,6 +195,7 @@ std::vector<Flag> flags_of(Options& o) {
         {"--rate", number(o.rate, 0.01, 1'000'000)},
         {"--burst", number(o.burst, 1, 100'000)},
         {"--window", number(o.window, 1, 1000)},
+        {"--pause", number(o.pause_ms, 0, 60'000)},
         {"--mode", choice(o.mode, {"closed", "open", "flood", "search", "connect", "lone"})},
         {"--search", [&o](std::string_view v) { return read_search(o, v); }},
         {"--step", number(o.step_seconds, 0.1, 3600)},

@@ -59,6 +59,7 @@ struct Options {
     double rate = 10;                 // broadcasts per second in open mode; where a search begins
     std::uint32_t burst = 1;          // broadcasts that are due at the same time
     std::uint32_t window = 2;         // broadcasts under way in flood mode
+    std::uint32_t pause_ms = 0;       // of silence before each broadcast in closed mode
     Mode mode = Mode::closed;
     Protocol protocol = Protocol::feed;
     Layout layout = Layout::even;
