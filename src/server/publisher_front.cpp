@@ -51,10 +51,6 @@ bool PublisherFront::message(Client& client, std::string_view text) {
 
 PublisherFront::Outcome PublisherFront::take(Client& client, std::string_view text,
                                              std::span<const protocol::PublishEvent> events) {
-    if (protocol::PublishAnswer::wanted(events)) {
-        fail(client, "info is not told here; it is over HTTP");
-        return Outcome::failed;
-    }
     if (!keyed_.empty() && keyed_.contains(client.id)) return take_keyed(client, text, events);
     const std::uint64_t rate = core_.apps[client.app].publishes_per_second;
     if (!core_.quotas.publishes[client.app].take(core_.now, rate, events.size())) {
