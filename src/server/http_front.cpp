@@ -382,9 +382,11 @@ void HttpFront::upgrade_feed(Client& client, const http::Request& request, std::
         return refuse(400, "This is no valid channel name.");
     const pubsub::ChannelTraits traits = pubsub::classify(channel);
     if (traits.presence || traits.encrypted) return refuse(403, "Presence and encrypted channels cannot be fed.");
-    if (traits.private_) {
+    if (traits.private_ || settings.require_authorization) {
         const auto auth = target.parameter("auth");
-        if (!auth) return refuse(401, "The parameter auth is missing: this channel is private.");
+        if (!auth)
+            return refuse(401, traits.private_ ? "The parameter auth is missing: this channel is private."
+                                               : "The parameter auth is missing: this app requires authorization.");
         const protocol::AppSecrets secrets{settings.secret, settings.secret_previous};
         if (protocol::verify_feed_auth(settings.key, secrets, channel, *auth) != protocol::AuthResult::ok)
             return refuse(401, "The signature in auth is not valid for this channel.");

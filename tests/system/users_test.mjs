@@ -5,7 +5,7 @@
 // and the official server library as their users have them, and frame by frame.
 
 import assert from 'node:assert/strict';
-import { Api, channelAuth, signinAuth } from './support/api.mjs';
+import { Api, channelAuth, feedAuth, signinAuth } from './support/api.mjs';
 import { FeedReader, happens, officialPublisher, PlainPusher, pusherJs } from './support/clients.mjs';
 import { until } from './support/deadline.mjs';
 import { onCores } from './support/server.mjs';
@@ -368,6 +368,13 @@ onCores('connections that must be authorised', strict, (group) => {
     assert.equal((await client.closeWithin()).code, 4009);
   });
 
+  group('a feed of such an app is signed, of a public channel too', async (server) => {
+    const auth = feedAuth(server.app, 'public');
+    await assert.rejects(FeedReader.open(server, 'public'), { status: 401 });
+    await assert.rejects(FeedReader.open(server, 'other', { auth }), { status: 401 });
+    (await FeedReader.open(server, 'public', { auth })).close();
+  });
+
   group('whoever signs in or joins a private channel stays', async (server) => {
     // Each on its own: on a busy machine the time of one must not pass while another one speaks.
     const opened = async (speak) => {
@@ -386,7 +393,7 @@ onCores('connections that must be authorised', strict, (group) => {
   });
 
   group('a feed has its authorisation in its URL and is left alone', async (server) => {
-    const reader = await FeedReader.open(server, 'news');
+    const reader = await FeedReader.open(server, 'news', { auth: feedAuth(server.app, 'news') });
     const client = await PlainPusher.open(server);
     assert.equal((await client.closeWithin()).code, 4009);
     await new Api(server).publish('news', 'e', 'x');
