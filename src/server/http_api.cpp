@@ -21,6 +21,14 @@ constexpr std::string_view kNoMemory = "The server has no memory for this now; n
 
 constexpr http::Header kRetryAfter[] = {{"Retry-After", "1"}};
 
+/// A media type's name knows no case (RFC 9110 section 8.3.1).
+bool is_form(std::string_view type) {
+    const auto begins = [type](std::string_view name) {
+        return http::equals_ignoring_case(type.substr(0, name.size()), name);
+    };
+    return begins("application/x-www-form-urlencoded") || begins("multipart/");
+}
+
 /// `path` is of a route.
 bool matches(std::string_view path, std::span<const std::string_view> segments, std::string_view& word) {
     for (const std::string_view segment : segments) {
@@ -80,8 +88,7 @@ void HttpApi::handle(Client& client, const http::Request& request, std::string_v
         front.respond_text(client, 405, "This endpoint does not serve this method.", allow);
         return;
     }
-    const auto type = request.header("Content-Type");
-    if (type && (type->starts_with("application/x-www-form-urlencoded") || type->starts_with("multipart/"))) {
+    if (const auto type = request.header("Content-Type"); type && is_form(*type)) {
         front.respond_text(client, 415, "The body must be JSON.");
         return;
     }

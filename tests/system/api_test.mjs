@@ -164,7 +164,8 @@ onCores('publishing over HTTP', {}, (group) => {
 
   group('415: a form body', async (server) => {
     const api = new Api(server);
-    for (const type of ['application/x-www-form-urlencoded', 'multipart/form-data; boundary=x']) {
+    for (const type of ['application/x-www-form-urlencoded', 'Application/X-WWW-Form-Urlencoded; charset=utf-8',
+      'multipart/form-data; boundary=x', 'MULTIPART/Form-Data; boundary=x']) {
       const answer = await api.events('name=e&channel=c&data=d', { headers: { 'content-type': type } });
       assert.equal(answer.status, 415, `${type}: ${answer.text}`);
     }
