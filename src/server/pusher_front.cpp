@@ -125,7 +125,7 @@ std::optional<protocol::Member> PusherFront::member_of(Client& client, const pro
     const std::size_t bytes_max = core_.apps[client.app].max_presence_member_bytes;
     if (!wanted.channel_data && client.user == nullptr) {
         subscription_error(client, wanted.channel, "AuthError", protocol::channel_data_required_text(wanted.channel),
-                           401);
+                           401, code_of(ErrorCode::unauthorized));
         return std::nullopt;
     }
     const auto member = wanted.channel_data
