@@ -236,6 +236,8 @@ base::HistogramSum merged(const std::vector<const Stats*>& cores, base::Histogra
     return result;
 }
 
+std::string label(int code, int other) { return code == other ? "other" : std::to_string(code); }
+
 void families(std::string& out, const std::vector<const Stats*>& cores) {
     head(out, "dropped_total", "Deliveries that did not happen, each counted once.", "counter");
     for (std::size_t r = 0; r < kDropReasons; ++r)
@@ -254,8 +256,8 @@ void families(std::string& out, const std::vector<const Stats*>& cores) {
         for (std::size_t r = 0; r < kCloseReasons; ++r) {
             const std::uint64_t n = sum(cores, [&](const Stats& s) { return s.closes[c][r].value(); });
             if (n != 0)
-                append(out, "spillway_client_closes_total{code=\"", kCloseCodes[c], "\",reason=\"",
-                       to_string(static_cast<CloseReason>(r)), "\"} ", n, "\n");
+                append(out, "spillway_client_closes_total{code=\"", label(kCloseCodes[c], kOtherCloseCode),
+                       "\",reason=\"", to_string(static_cast<CloseReason>(r)), "\"} ", n, "\n");
         }
 
     head(out, "refused_total", "Connections and upgrades refused.", "counter");
@@ -269,7 +271,7 @@ void families(std::string& out, const std::vector<const Stats*>& cores) {
             const std::uint64_t n = sum(cores, [&](const Stats& s) { return s.http[e][i].value(); });
             if (n != 0)
                 append(out, "spillway_http_requests_total{endpoint=\"", to_string(static_cast<Endpoint>(e)),
-                       "\",status=\"", kStatuses[i] == 0 ? "other" : std::to_string(kStatuses[i]), "\"} ", n, "\n");
+                       "\",status=\"", label(kStatuses[i], 0), "\"} ", n, "\n");
         }
 }
 
@@ -300,6 +302,48 @@ void webhooks_json(std::string& out, const webhooks::Tally& tally, std::uint64_t
     for (std::size_t i = 0; i < webhooks::kAnswers; ++i)
         append(out, i == 0 ? "\"" : ",\"", to_string(static_cast<webhooks::Answer>(i)), "\":", tally.posts[i].value());
     out += '}';
+}
+
+/// `"name":{"outer":{"inner":n}}` of what is not 0.
+template <class Outer, class Inner, class Count>
+void nested_json(std::string& out, std::string_view name, std::size_t outers, std::size_t inners, Outer outer,
+                 Inner inner, Count count) {
+    append(out, ",\"", name, "\":{");
+    bool first = true;
+    for (std::size_t o = 0; o < outers; ++o) {
+        bool named = false;
+        for (std::size_t i = 0; i < inners; ++i) {
+            const std::uint64_t n = count(o, i);
+            if (n == 0) continue;
+            if (!named) append(out, first ? "\"" : ",\"", outer(o), "\":{");
+            append(out, named ? ",\"" : "\"", inner(i), "\":", n);
+            named = true;
+            first = false;
+        }
+        if (named) out += '}';
+    }
+    out += '}';
+}
+
+/// How connections and requests ended.
+void ends_json(std::string& out, const std::vector<const Stats*>& cores) {
+    nested_json(
+        out, "client_closes", kCloseCodes.size(), kCloseReasons,
+        [](std::size_t c) { return label(kCloseCodes[c], kOtherCloseCode); },
+        [](std::size_t r) { return to_string(static_cast<CloseReason>(r)); },
+        [&](std::size_t c, std::size_t r) {
+            return sum(cores, [&](const Stats& s) { return s.closes[c][r].value(); });
+        });
+    out += R"(,"refused":{)";
+    for (std::size_t r = 0; r < kRefusals; ++r)
+        append(out, r == 0 ? "\"" : ",\"", to_string(static_cast<Refusal>(r)),
+               "\":", sum(cores, [r](const Stats& s) { return s.refused[r].value(); }));
+    out += '}';
+    nested_json(
+        out, "http_requests", kEndpoints, kStatuses.size(),
+        [](std::size_t e) { return to_string(static_cast<Endpoint>(e)); },
+        [](std::size_t i) { return label(kStatuses[i], 0); },
+        [&](std::size_t e, std::size_t i) { return sum(cores, [&](const Stats& s) { return s.http[e][i].value(); }); });
 }
 
 /// What shows whether the cores share the work, one object for each.
@@ -458,7 +502,9 @@ std::string Ops::stats_json(base::Instant now, const HealthWatch& watch) const {
     for (std::size_t k = 0; k < kChannelKinds; ++k)
         append(out, k == 0 ? "\"" : ",\"", to_string(static_cast<ChannelKind>(k)),
                "\":", sum(cores_, [k](const Stats& s) { return s.dropped_by_kind[k].value(); }));
-    out += R"(},"memory_bytes":{)";
+    out += '}';
+    ends_json(out, cores_);
+    out += R"(,"memory_bytes":{)";
     for (std::size_t kind = 0; kind < kMemoryKinds; ++kind)
         append(out, "\"", to_string(static_cast<MemoryKind>(kind)), "\":", memory_of(cores_, kind), ",");
     append(out, R"("resident":)", resident_(), R"(},"memory_limit":)", config().memory_limit, R"(,"memory_stage":)",
@@ -468,6 +514,7 @@ std::string Ops::stats_json(base::Instant now, const HealthWatch& watch) const {
     append_spread(out, "broadcast_seconds", merged(cores_, &Stats::broadcast));
     append_spread(out, "slice_seconds", merged(cores_, &Stats::slice));
     append_spread(out, "slice_cpu_seconds", merged(cores_, &Stats::slice_cpu));
+    append_spread(out, "loop_lag_seconds", merged(cores_, &Stats::loop_lag));
     append_promised(out, cores_, watch.rates());
     out += ",\"health\":";
     watch.append_json(out);

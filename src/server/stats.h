@@ -63,10 +63,11 @@ inline constexpr std::size_t kRefusals = 20;
     return names[static_cast<std::size_t>(r)];
 }
 
-/// Close codes that are told apart; anything else counts under 0, "none or other".
-inline constexpr std::array<std::uint16_t, 22> kCloseCodes{0,    1000, 1001, 1002, 1003, 1006, 1007, 1008,
-                                                           1009, 1011, 1012, 4001, 4003, 4004, 4006, 4007,
-                                                           4008, 4009, 4100, 4200, 4201, 4202};
+/// Close codes that are told apart; 0 is none, the last is any other: a peer may name any from 3000 to 4999.
+inline constexpr std::uint16_t kOtherCloseCode = 0xFFFF;
+inline constexpr std::array<std::uint16_t, 27> kCloseCodes{
+    0,    1000, 1001, 1002, 1003, 1006, 1007, 1008, 1009, 1010, 1011, 1012, 1013,           1014,
+    4000, 4001, 4003, 4004, 4006, 4007, 4008, 4009, 4100, 4200, 4201, 4202, kOtherCloseCode};
 
 /// How full a client's queue can be and still belong to a bucket of the metric, in percent of --queue-bytes.
 inline constexpr std::array<unsigned, 7> kQueueEdges{0, 10, 25, 50, 75, 90, 100};
@@ -127,9 +128,8 @@ struct alignas(64) Stats {
 
     [[nodiscard]] base::Gauge& memory_of(MemoryKind kind) { return memory[static_cast<std::size_t>(kind)]; }
     void count_close(std::uint16_t code, CloseReason reason) {
-        std::size_t i = kCloseCodes.size();
-        while (--i != 0 && kCloseCodes[i] != code) {
-        }
+        std::size_t i = 0;
+        while (i + 1 < kCloseCodes.size() && kCloseCodes[i] != code) ++i;
         closes[i][static_cast<std::size_t>(reason)].add();
     }
     void count_http(Endpoint endpoint, int status) {

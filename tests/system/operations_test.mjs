@@ -161,6 +161,41 @@ onCores('clients that come and go', {}, (group) => {
     assert.equal((await client.closeWithin()).code, 1000);
     await server.untilMetric('spillway_client_closes_total', { code: '1000' }, before + 1);
   });
+
+  group('R2 codes that only one peer uses are counted as other, not as none', async (server) => {
+    const codes = { 1010: '1010', 4000: '4000', 3456: 'other', 4999: 'other' };
+    for (const [code, label] of Object.entries(codes)) {
+      const before = await server.metric('spillway_client_closes_total', { code: label });
+      const client = await PlainPusher.open(server);
+      client.ws.close(Number(code));
+      await client.closeWithin();
+      await server.untilMetric('spillway_client_closes_total', { code: label }, before + 1);
+    }
+  });
+
+  group('the JSON has the ends of connections and requests, and how long turns take, as the metrics have', async (server) => {
+    const client = await PlainPusher.open(server);
+    client.ws.close(1000);
+    await client.closeWithin();
+    await server.untilMetric('spillway_client_closes_total', { code: '1000' }, (n) => n > 0);
+    const before = await server.metrics();  // whose own connection may end, or not yet, before the next
+    const stats = JSON.parse((await server.page('/stats')).text);
+    const after = await server.metrics();
+    const flat = (tree, outer, inner) => Object.entries(tree).flatMap(([o, of]) =>
+      Object.entries(of).map(([i, n]) => [{ [outer]: o, [inner]: i }, n]));
+    const families = [['client_closes', flat(stats.client_closes, 'code', 'reason')],
+      ['refused', Object.entries(stats.refused).map(([reason, n]) => [{ reason }, n])],
+      ['http_requests', flat(stats.http_requests, 'endpoint', 'status')]];
+    for (const [name, samples] of families) {
+      assert.ok(samples.length > 0, name);
+      for (const [labels, n] of samples) {
+        const [least, most] = [before, after].map((metrics) => metrics.sum(`spillway_${name}_total`, labels));
+        assert.ok(least <= n && n <= most, `${name} ${JSON.stringify(labels)}: ${least} <= ${n} <= ${most}`);
+      }
+    }
+    assert.ok(stats.client_closes['1000'].peer_closed >= 1, JSON.stringify(stats.client_closes));
+    assert.ok(stats.loop_lag_seconds.count > 0);
+  });
 });
 
 onCores('--max-clients', { flags: ['--max-clients', '5'] }, (group) => {
