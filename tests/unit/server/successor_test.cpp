@@ -24,9 +24,8 @@ using base::concat;
 using test::open_descriptors;
 
 constexpr std::string_view kCannot = "the running server cannot be taken over: ";
-/// Where it is not to be waited for in vain, and where it is.
+/// Where nothing is to be waited for in vain.
 constexpr Successor::Patience kAmple{.offer = 20s, .go = 20s, .end = 20s};
-constexpr Successor::Patience kShort{.offer = 20ms, .go = 20ms, .end = 20ms};
 
 std::string a_name() { return concat("spillway-take-over/unit-test-", ::getpid()); }
 
@@ -100,7 +99,7 @@ std::string failure_when_ready(const Old::Part& part, const Successor::Patience&
         other.says(offer("sockets: main\n"), any_descriptors(1));
         if (!other.heard().empty()) part(other);
     });
-    auto successor = ask({.offer = kAmple.offer, .go = patience.go, .end = kAmple.end});
+    auto successor = ask(patience);
     REQUIRE(successor);
     REQUIRE(successor->inherits());
     const SocketUse taken[] = {SocketUse::main};
@@ -174,13 +173,13 @@ TEST_CASE("an offer with more or fewer sockets than it names is refused, and non
 }
 
 TEST_CASE("a server that hangs is not waited for longer than its time") {
-    CHECK(failure(&Old::hangs, kShort) == "it has not answered in 1 s");
+    CHECK(failure(&Old::hangs, {.offer = 20ms, .go = 20s, .end = 20s}) == "it has not answered in 1 s");
     const auto drains = [](Old& old) {
         old.says("spillway-take-over 1\nstep: refused\ndraining: yes\nreason: it drains\n");
         old.hangs();
     };
-    CHECK(failure(drains, kShort) == "it drains, and has not ended in 1 s");
-    CHECK(failure_when_ready(&Old::hangs, kShort) == "it has not answered in 1 s");
+    CHECK(failure(drains, {.offer = 20s, .go = 20s, .end = 20ms}) == "it drains, and has not ended in 1 s");
+    CHECK(failure_when_ready(&Old::hangs, {.offer = 20s, .go = 20ms, .end = 20s}) == "it has not answered in 1 s");
 }
 
 TEST_CASE("a server that drains is waited for, one that refuses is not") {
