@@ -118,7 +118,7 @@ def _saturated_19000(bench, scenario, what):
             out = bench.load.play(server, ["--scenario", scenario, "--step", 2, "--precision", 1.12, "--rate", f"{rate:.3g}",
                                            *bench.places.many_readers()])
         kept.append(out["kept"])
-        past.append(out["past"] / out["kept"] if out["kept"] else 0)
+        past.append(out["past_share"])
         bounds.append(out["bound_ms"])
         rate = max(out["kept_rate"], 4)  # the next search begins where this one ended
     yield judged(f"saturated, 19,000 subscribers, {what}", ">= 1 M/s with p99 <= 2.5 bare passes",

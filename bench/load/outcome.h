@@ -65,9 +65,10 @@ struct Outcome {
     AgainstLimit limit;
     std::vector<Step> steps;  // of a search, then those past saturation
     double bound_ms = 0;
-    double kept_rate = 0;  // broadcasts per second
-    double kept = 0;       // deliveries per second
-    double past = 0;       // the least deliveries per second past saturation
+    double kept_rate = 0;   // broadcasts per second
+    double kept = 0;        // deliveries per second
+    double past = 0;        // the least deliveries per second past saturation
+    double past_share = 0;  // the least part of what a step at the best rate, right before, had delivered
     std::uint64_t visits = 0;
     std::uint64_t slow_expected = 0;  // deliveries to those who did not read
     std::uint64_t slow_delivered = 0;

@@ -81,8 +81,10 @@ void print_steps(const Outcome& o) {
             step.rate, step.delivered, step.p50, step.p95, step.bounded, step.kept ? "kept" : "not kept",
             step.sent_share < 1 ? " (publisher slowed)" : "");
     }
-    std::printf("  %-22s %.0f deliveries per second under %.1f ms; past saturation at least %.0f\n", "kept", o.kept,
-                o.bound_ms, o.past);
+    std::printf(
+        "  %-22s %.0f deliveries per second under %.1f ms; past saturation at least %.0f, %.2f of the best rate beside "
+        "it\n",
+        "kept", o.kept, o.bound_ms, o.past, o.past_share);
 }
 
 void print_slow(const Outcome& o) {
@@ -176,7 +178,7 @@ void json_limit(std::ostream& out, const AgainstLimit& limit) {
 
 void json_search(std::ostream& out, const Outcome& o) {
     out << "\"bound_ms\": " << o.bound_ms << ", \"kept_rate\": " << o.kept_rate << ", \"kept\": " << o.kept
-        << ", \"past\": " << o.past << ", \"steps\": [";
+        << ", \"past\": " << o.past << ", \"past_share\": " << o.past_share << ", \"steps\": [";
     for (std::size_t i = 0; i < o.steps.size(); ++i) {
         const Step& step = o.steps[i];
         out << (i == 0 ? "" : ", ") << "{\"rate\": " << step.rate << ", \"sent_share\": " << step.sent_share

@@ -155,9 +155,14 @@ void search_loop(Run& run) {
     outcome.kept_rate = search.best();
     for (const double times : kPast) {
         if (search.best() == 0 || !steps.room()) break;
+        // Against the same minute: kept is the best of the whole search, and the machine drifts.
+        const Step best = steps.play(search.best(), true);
         const Step step = steps.play(search.best() * times, true);
-        outcome.past = outcome.past == 0 ? step.delivered : std::min(outcome.past, step.delivered);
-        outcome.steps.push_back(step);
+        const double share = best.delivered == 0 ? 0 : step.delivered / best.delivered;
+        const bool first = outcome.past == 0;
+        outcome.past = first ? step.delivered : std::min(outcome.past, step.delivered);
+        outcome.past_share = first ? share : std::min(outcome.past_share, share);
+        outcome.steps.insert(outcome.steps.end(), {best, step});
         show(step, outcome.bound_ms);
     }
     outcome.seconds = static_cast<double>(now_ns() - begin) / 1e9;
