@@ -36,13 +36,19 @@ const addressOf = (server) => `127.0.0.1:${server.port}`;
 /** Runs `body` with a way to register servers; whatever happens, none is left. A failure tells what each of them said. */
 async function withServers(body) {
   const servers = [];
-  const owned = (promise) => promise.then((server) => (servers.push(server), server));
+  const starts = [];
+  const owned = (promise) => {
+    const started = promise.then((server) => (servers.push(server), server));
+    starts.push(started);
+    return started;
+  };
   try {
     await body(owned);
   } catch (error) {
     for (const server of servers) error.message += server.story();
     throw error;
   } finally {
+    await Promise.allSettled(starts); // one may have failed while another is under way
     for (const server of servers) {
       server.closeClients();
       server.kill();
@@ -94,6 +100,7 @@ function connectForever(server) {
       raw.close();
     }
   };
+  server.own({ close: () => (over = true) }); // whatever happens
   const all = Promise.all(Array.from({ length: 8 }, one));
   return { statuses, stop: async () => ((over = true), await all, { statuses, errors }) };
 }
