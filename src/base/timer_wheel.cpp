@@ -165,7 +165,7 @@ std::optional<Instant> TimerWheel::next_due() const noexcept {
 
 void TimerWheel::check_invariants() const {
     std::size_t linked = 0;
-    for (std::size_t list = 0; list <= buckets_; ++list) {
+    const auto walk = [this, &linked](std::size_t list) {
         std::uint32_t previous = kNone;
         for (std::uint32_t id = heads_[list]; id != kNone; ++linked) {
             const Entry* e = find(id);
@@ -177,10 +177,16 @@ void TimerWheel::check_invariants() const {
             previous = id;
             id = e->next;
         }
-        if (list == buckets_) continue;
-        const bool marked = (used_[list / 64] >> (list % 64) & 1) != 0;
-        SPILLWAY_ASSERT(marked == (heads_[list] != kNone));
+    };
+    // The marked buckets alone, for there are thousands: whoever is in another is missing in the sum.
+    for (std::size_t word = 0; word < used_.size(); ++word) {
+        for (std::uint64_t left = used_[word]; left != 0; left &= left - 1) {
+            const std::size_t bucket = word * 64 + static_cast<std::size_t>(std::countr_zero(left));
+            SPILLWAY_ASSERT(heads_[bucket] != kNone);
+            walk(bucket);
+        }
     }
+    walk(buckets_);
     SPILLWAY_ASSERT(linked == size_);
 }
 
