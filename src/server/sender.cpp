@@ -347,7 +347,12 @@ bool Sender::make_room(Client& client) {
     if (!client.sending && !settling_) flush_now(client);
     if (client.state == ClientState::dead || client.state == ClientState::lingering) return false;
     if (client.out == nullptr || !client.out->control_full()) return true;
-    core_.life.abort(client, CloseReason::queue_full);
+    // Nothing is sent instead of an answer: whoever leaves so many unread is told so, if he still reads, and goes.
+    if (client.state == ClientState::open && is_websocket(client.kind)) {
+        core_.life.close(client, {4100, CloseReason::queue_full, "Client too slow: its queue is full"});
+    } else {
+        core_.life.abort(client, CloseReason::queue_full);
+    }
     return false;
 }
 

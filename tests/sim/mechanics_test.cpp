@@ -380,6 +380,20 @@ TEST_CASE("a short inline send goes on where it stopped, with control frames bet
     CHECK(client.pongs() == 1);
 }
 
+TEST_CASE("A15 who reads none of the answers to a flood is closed with 4100, and reads that") {
+    SimOptions options = calm();
+    options.calm = false;  // it is told of its fault
+    options.config.socket_send_buffer = 10;
+    SimWorld world(options);
+    SimClient& client = world.subscriber(0, {"room"}, 60);
+    for (int i = 0; i < 200; ++i) client.pusher_ping();
+    client.write(kAll);
+    world.settle_but(client);
+    world.settle();
+    CHECK(client.close_code() == 4100);
+    world.check_rest();
+}
+
 TEST_CASE("nothing follows the close frame, whatever was under way when the close began") {
     SimOptions options = calm();
     options.calm = false;
