@@ -40,9 +40,6 @@ constexpr std::string_view kUsage =
     "  --until-failure  ends with the first seed that fails\n"
     "  --seed SEED      this one alone, and what happened in it\n";
 
-/// Seeds that share circumstances with none of another run a tenth of a second away.
-constexpr std::uint64_t kSeedsPerTick = 100'000;
-
 struct Plan {
     std::uint64_t fixed = 0;
     std::uint64_t seeds = 300;
@@ -84,12 +81,6 @@ bool read_plan(const std::vector<std::string_view>& words, Plan& plan) {
         if (!known) return false;
     }
     return true;
-}
-
-std::uint64_t first_from_clock() {
-    const auto now = std::chrono::system_clock::now().time_since_epoch();
-    const auto ticks = std::chrono::duration_cast<std::chrono::milliseconds>(now).count() / 100;
-    return static_cast<std::uint64_t>(ticks) % 1'000'000'000 * kSeedsPerTick;
 }
 
 std::uint64_t seed_of(const Plan& plan, std::uint64_t place) {
@@ -194,7 +185,7 @@ int main(int argc, char** argv) {
         return 2;
     }
     if (plan.seed != 0) return play_one(plan.seed);
-    if (plan.first == 0) plan.first = number_from("SPILLWAY_SIM_FIRST", first_from_clock());
+    if (plan.first == 0) plan.first = fresh_seed();
     if (plan.jobs == 0) plan.jobs = static_cast<std::uint64_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
     return play_many(plan);
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
@@ -83,6 +84,13 @@ std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
     std::uint64_t value = otherwise;
     if (text != nullptr) std::from_chars(text, text + std::strlen(text), value);
     return value;
+}
+
+std::uint64_t fresh_seed() {
+    constexpr std::uint64_t kSeedsPerTick = 100'000;
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    const auto ticks = std::chrono::duration_cast<std::chrono::milliseconds>(now).count() / 100;
+    return number_from("SPILLWAY_SIM_FIRST", static_cast<std::uint64_t>(ticks) % 1'000'000'000 * kSeedsPerTick);
 }
 
 }  // namespace spillway::test
