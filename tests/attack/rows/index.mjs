@@ -11,7 +11,8 @@ import { handshakes } from './handshakes.mjs';
 import { operations } from './operations.mjs';
 import { protocol } from './protocol.mjs';
 
-const system = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../system');
+const checkout = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../../..');
+const system = path.join(checkout, 'tests/system');
 const cluster = { skipped: () => 'not yet: there is no clustering' };
 
 /** Runs test files of the system tests: how many cases passed and failed. */
@@ -22,6 +23,15 @@ function cases(...files) {
     execFile(process.execPath, ['--test', '--test-reporter=tap', ...files], { cwd: system, env, maxBuffer: 64 << 20 }, (_, out) => {
       const count = (what) => Number(out.match(new RegExp(`^# ${what} (\\d+)$`, 'm'))?.[1] ?? 0);
       resolve({ passed: count('pass'), failed: count('fail') + count('cancelled'), lenient: count('todo') + count('skipped') });
+    });
+  });
+}
+
+/** Plays seeds of the simulation: what it says of them at the end. */
+function simulation(seeds) {
+  return new Promise((resolve) => {
+    const child = execFile(path.join(checkout, 'tools/check'), ['sim', '--seeds', String(seeds)], { maxBuffer: 64 << 20 }, (_, out, err) => {
+      resolve({ right: child.exitCode === 0, said: out.match(/^sim: (\d+ seeds, .*)$/m)?.[1] ?? '', failures: err.match(/^simulation: .*$/gm) ?? [] });
     });
   });
 }
@@ -42,7 +52,17 @@ const elsewhere = [
       return `${passed} cases passed, ${failed} failed, ${lenient} non-strict`;
     },
   },
-  { id: 'A29', name: 'simulation', skipped: () => 'a command of its own: `tools/check sim`' },
+  {
+    id: 'A29',
+    name: 'simulation',
+    load: () => '10000 seeds that nobody has played before',
+    skipped: (t) => (t.quick ? 'skipped: a suite of its own' : null),
+    async alone(t) {
+      const { right, said, failures } = await simulation(10_000);
+      t.bar(right && said !== '', failures[0] ?? 'it failed');
+      return said;
+    },
+  },
 ];
 
 export const rows = [...handshakes, ...frames, ...protocol, ...operations, ...elsewhere]
