@@ -169,7 +169,7 @@ onCores('presence', {}, (group) => {
       client.askToSubscribe('presence-bad', channelData);
       const error = await client.event('pusher:subscription_error', 'presence-bad');
       assert.equal(error.data.status, status, what);
-      await client.error(null);
+      await client.error(status === 401 ? 4009 : null);
     }
     client.send('pusher:subscribe', { channel: 'presence-bad', auth: 'app-key:00', channel_data: user('1') });
     assert.equal((await client.event('pusher:subscription_error')).data.status, 401);
