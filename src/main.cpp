@@ -15,8 +15,23 @@
 #include "server/doctor.h"
 #include "server/server.h"
 
+#ifdef SPILLWAY_MIMALLOC
+#include <mimalloc.h>
+#endif
+
+/// Free memory goes back to the host after a millisecond, however much else is freed meanwhile. As mimalloc comes it waits for 25,
+/// and one more for each page that is freed in the meantime, so that what a storm of channels leaves never goes. Not after
+/// none as long as there is enough: large messages, whose memory is used again at once, would take twice the time.
+extern "C" void spillway_free_at_once([[maybe_unused]] bool wanted) {
+#if defined(SPILLWAY_MIMALLOC) && MI_MALLOC_VERSION < 210             // later ones have other names for it
+    mi_option_set_default(mi_option_decommit_delay, wanted ? 0 : 1);  // the environment has the last word
+    mi_option_set_default(mi_option_decommit_extend_delay, 0);
+#endif
+}
+
 int main(int argc, char** argv, char** given_environment) {
     namespace log = spillway::base::log;
+    spillway_free_at_once(false);
     // A copy: a reload reads the flags again, and what is in argv is shown to every user of the host.
     const std::vector<std::string> words(argv, argv + argc);
     const bool secrets_shown = spillway::server::hide_secrets(argc, argv);

@@ -17,6 +17,13 @@ namespace {
 
 constexpr std::chrono::milliseconds kMemoryLook{10};
 
+/// The part of the limit from which on what becomes free is to be free at once.
+constexpr double kShort = 0.75;
+// How much less a core uses, and how little that changes from one look to the next, when its free memory is given back.
+constexpr std::uint64_t kFall = 4 * kMiB;
+constexpr std::uint64_t kStill = kMiB;
+constexpr std::chrono::seconds kTidyEvery{1};
+
 // Bytes beside what is counted one by one, rounded up: the nodes and tables of the maps, and short names.
 constexpr std::uint64_t kTimerBytes = 16;
 constexpr std::uint64_t kLocalChannelBytes = sizeof(pubsub::LocalChannel) + 160;
@@ -68,6 +75,20 @@ void MemoryGuard::publish_gauges() {
     set(MemoryKind::buffers,
         kRecvBuffers * kRecvBufferBytes + core_.ws.bytes_held() + core_.http.bytes_held() + core_.life.held_bytes());
     set(MemoryKind::sockets_estimate, core_.sender.waiting() * core_.config.socket_send_buffer);
+    tidy_after_fall();
+}
+
+/// Much of this core's memory has become free and no more does: the allocator, which puts it off, gives it back to the host.
+void MemoryGuard::tidy_after_fall() {
+    std::uint64_t used = 0;
+    for (const base::Gauge& kind : core_.stats.memory) used += static_cast<std::uint64_t>(kind.value());
+    const bool falls = used + kStill < used_last_;
+    used_last_ = used;
+    used_most_ = std::max(used_most_, used);
+    if (falls || core_.now < tidy_due_ || used_most_ - used < std::max(kFall, used_most_ / 4)) return;
+    used_most_ = used;
+    tidy_due_ = core_.now + kTidyEvery;
+    base::give_heap_back();
 }
 
 void MemoryGuard::look() {
@@ -83,6 +104,10 @@ void MemoryGuard::look() {
     const std::uint64_t bytes = in_use(accounted, state.resident.load(std::memory_order_relaxed));
     const double level = memory_level(bytes, limit);
     peak_ = std::max(peak_, level);
+    if (const bool is_short = level >= kShort; is_short != short_) {
+        short_ = is_short;
+        base::free_at_once(is_short);
+    }
     const MemoryJudge::Verdict verdict = judge_.look(level, core_.now);
     state.stage.store(verdict.stage, std::memory_order_relaxed);
     tell(bytes);

@@ -40,13 +40,18 @@ private:
     void tell(std::uint64_t bytes);
     [[nodiscard]] std::uint64_t in_use(std::int64_t accounted, std::uint64_t resident);
     void cut(std::uint32_t permille);
+    void tidy_after_fall();
 
     Core& core_;
     MemoryJudge judge_;
     double peak_ = 0;
+    bool short_ = false;
     base::Instant look_due_{};
+    base::Instant tidy_due_{};
     std::uint64_t resident_seen_ = 0;
     std::int64_t accounted_then_ = 0;
+    std::uint64_t used_last_ = 0;  // bytes accounted for of this core, at the last look
+    std::uint64_t used_most_ = 0;  // since free memory was given back
     std::uint32_t rounds_seen_ = 0;
     std::uint32_t tidied_ = 0;
     MemoryStage told_ = MemoryStage::all_served;  // in the log

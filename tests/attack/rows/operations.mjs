@@ -177,7 +177,8 @@ export const operations = [
       const cut = await t.grew('client_closes_total', { reason: 'memory' });
       api.close();
       await t.order('release');
-      await t.server.untilMetric('spillway_memory_stage', {}, 0, 15_000);
+      await t.server.untilMetric('spillway_memory_stage', {}, 0, 15_000)
+        .catch(() => t.bar(false, `stage stays, ${mib(t.server.residentBytes())} resident of ${mib(own)}`));
       return `cgroup of ${mib(limit)}, ${mib(most)} used at the worst; stage ${stage}, ${cut} backlogs cut, ${refused} publishes refused; never killed`;
     },
     cleanUp: async (t) => {
