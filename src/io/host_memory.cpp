@@ -60,6 +60,15 @@ std::uint64_t resident_bytes() {
     return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
+std::uint64_t own_resident_bytes() {
+    std::ifstream statm("/proc/self/statm");
+    std::uint64_t pages = 0;
+    std::uint64_t resident = 0;
+    std::uint64_t shared = 0;
+    statm >> pages >> resident >> shared;
+    return (resident - std::min(shared, resident)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
 std::uint64_t available_memory(const std::string& root) {
     std::uint64_t least = read_host(root).memory_bytes.value_or(kNoBound);
     for (const Hierarchy& hierarchy : kHierarchies) least = std::min(least, least_bound(root, hierarchy));

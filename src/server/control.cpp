@@ -62,7 +62,7 @@ void Control::note_memory() {
     const base::Instant now = clock_.now();
     if (now < memory_due_) return;
     memory_due_ = now + kMemoryEvery;
-    quotas_.memory.resident.store(io::resident_bytes(), std::memory_order_relaxed);
+    quotas_.memory.resident.store(io::own_resident_bytes(), std::memory_order_relaxed);
 }
 
 void Control::hear_cores() {

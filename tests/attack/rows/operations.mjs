@@ -153,12 +153,12 @@ export const operations = [
   {
     id: 'A26',
     name: 'memory limit: slow readers of large messages in a small cgroup',
-    load: (t) => `--memory-limit 1.2 x calm${t.n('', ' + 32 MiB')}, three quarters of the cgroup's as by default; ${t.n(100, 20)} readers that do not read`,
+    load: (t) => `--memory-limit 1.2 x calm${t.n('', ' + 16 MiB')}, three quarters of the cgroup's as by default; ${t.n(100, 20)} readers that do not read`,
     server: () => ({ through: ['sh', '-c', `echo $$ > ${group.made.folder}/cgroup.procs; exec "$0" "$@"`], app: testApp, toml: limited() }),
     skipped: () => (!residencyTells ? 'skipped: memory that a sanitizer surrounds fits no limit'
       : (group.made ??= makeGroup()) ? null : 'skipped: no cgroup can be made here'),
     async attack(t) {
-      const own = Math.round(t.server.residentBytes() * 1.2 + t.n(0, 32 * MiB));
+      const own = Math.round(t.server.residentBytes() * 1.2 + t.n(0, 16 * MiB));
       const limit = Math.round(own / 0.75);
       await t.server.reload(limited(own));
       writeFileSync(group.made.limit, String(limit));

@@ -165,7 +165,17 @@ export class Server {
 
   /** 0 of a process that ends right now. */
   residentBytes() {
-    return Number(readFileSync(`/proc/${this.pid}/status`, 'utf8').match(/VmRSS:\s+(\d+) kB/)?.[1] ?? 0) * 1024;
+    return this.#status('VmRSS');
+  }
+
+  /** Of these, those that no file holds as well: what is held against the memory limit. */
+  ownResidentBytes() {
+    return this.#status('RssAnon');
+  }
+
+  #status(field) {
+    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
+    return Number(status.match(new RegExp(`${field}:\\s+(\\d+) kB`))?.[1] ?? 0) * 1024;
   }
 
   /** Something with close(), closed when the current test ends. */

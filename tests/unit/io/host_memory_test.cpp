@@ -59,4 +59,6 @@ TEST_CASE("A26 B1 a limit of cgroups version 1 counts, and none there is none") 
 TEST_CASE("what is resident is more than nothing and less than everything") {
     CHECK(io::resident_bytes() > 100'000);
     CHECK(io::resident_bytes() < 1ULL << 40);
+    CHECK(io::own_resident_bytes() > 100'000);
+    CHECK(io::own_resident_bytes() < io::resident_bytes());
 }
