@@ -143,6 +143,7 @@ base::Result<CommandLine> read_command_line(int argc, const char* const* argv) {
         return (operand.empty() ? to.add_flag(flag, word) : to.add_option(flag, word))->multi_option_policy(last);
     };
     std::vector<const CLI::Option*> options;
+    options.reserve(settings.size());
     for (std::size_t i = 0; i < settings.size(); ++i)
         options.push_back(add(app, concat("--", settings[i].name), settings[i].operand, words[i]));
     for (const CommandEntry& entry : kCommands) app.add_subcommand(std::string(entry.name))->fallthrough();
