@@ -5,12 +5,12 @@
 // crashing: a question that is accepted is answered with JSON that has exactly what was asked for and can be had.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "http/target.h"
+#include "property.h"
 #include "protocol/api.h"
 #include "protocol/api_answer.h"
 #include "protocol/json.h"
@@ -21,9 +21,7 @@ using namespace spillway::protocol;
 
 namespace {
 
-void require(bool condition) {
-    if (!condition) std::abort();
-}
+using spillway::fuzz::require;
 
 bool has(JsonValue object, std::string_view name) { return object.member(name).kind() != JsonKind::absent; }
 

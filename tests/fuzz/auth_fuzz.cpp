@@ -6,13 +6,13 @@
 // after an empty line, the body.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "crypto/digest.h"
+#include "property.h"
 #include "protocol/auth.h"
 #include "protocol/socket_id.h"
 
@@ -25,15 +25,8 @@ constexpr std::string_view kKey = "key";
 constexpr AppSecrets kSecrets{.current = "secret", .previous = "older"};
 constexpr std::int64_t kNow = 1'700'000'000;
 
-void require(bool condition) {
-    if (!condition) std::abort();
-}
-
-std::string_view take_line(std::string_view& text) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(line.size() < text.size() ? line.size() + 1 : line.size());
-    return line;
-}
+using spillway::fuzz::require;
+using spillway::fuzz::take_line;
 
 void check_channel(std::string_view socket_id, std::string_view channel, std::string_view data, std::string_view auth) {
     const AuthResult result = verify_channel_auth(kKey, kSecrets, socket_id, channel, data, auth);

@@ -6,10 +6,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string_view>
 #include <utility>
 
+#include "property.h"
 #include "pubsub/channel_name.h"
 
 using namespace spillway::pubsub;
@@ -30,9 +30,7 @@ constexpr std::array<std::pair<std::string_view, ChannelTraits>, 9> kKinds = {{
     {"", {}},
 }};
 
-void require(bool condition) {
-    if (!condition) std::abort();
-}
+using spillway::fuzz::require;
 
 }  // namespace
 

@@ -6,10 +6,10 @@
 // again.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
+#include "property.h"
 #include "protocol/api.h"
 #include "protocol/codec.h"
 #include "protocol/json_escape.h"
@@ -18,9 +18,7 @@ using namespace spillway::protocol;
 
 namespace {
 
-void require(bool condition) {
-    if (!condition) std::abort();
-}
+using spillway::fuzz::require;
 
 bool is_part_of(std::string_view part, std::string_view whole) {
     return part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size();

@@ -6,13 +6,13 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <ranges>
 #include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "property.h"
 #include "server/config_file.h"
 #include "server/snapshot.h"
 
@@ -21,9 +21,7 @@ using namespace spillway::server;
 
 namespace {
 
-void require(bool condition) {
-    if (!condition) std::abort();
-}
+using spillway::fuzz::require;
 
 void check_sentence(std::string_view sentence) {
     require(!sentence.empty() && sentence.size() < 2000);

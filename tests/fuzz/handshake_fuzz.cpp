@@ -6,11 +6,11 @@
 // section 4.2.1 wants.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "property.h"
 #include "ws/handshake.h"
 
 using namespace spillway::ws;
@@ -22,15 +22,8 @@ struct Field {
     std::string_view value;
 };
 
-void require(bool condition) {
-    if (!condition) std::abort();
-}
-
-std::string_view take_line(std::string_view& text) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(line.size() < text.size() ? line.size() + 1 : line.size());
-    return line;
-}
+using spillway::fuzz::require;
+using spillway::fuzz::take_line;
 
 std::size_t lines_of(std::string_view head) {
     require(head.ends_with("\r\n\r\n") && head.find("\r\n\r\n") == head.size() - 4);

@@ -5,19 +5,17 @@
 // The first byte chooses pieces and limits.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include "http/response_parser.h"
+#include "property.h"
 
 using namespace spillway::http;
 
 namespace {
 
-void require(bool condition) {
-    if (!condition) std::abort();
-}
+using spillway::fuzz::require;
 
 std::string told(std::string_view input, std::size_t piece, const Limits& limits) {
     ResponseParser parser(limits);

@@ -5,10 +5,10 @@
 // told of the member is JSON in which id and info are found again as they were.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
+#include "property.h"
 #include "protocol/codec.h"
 #include "protocol/member.h"
 #include "pubsub/channel_name.h"
@@ -19,9 +19,7 @@ using namespace spillway::protocol;
 
 namespace {
 
-void require(bool condition) {
-    if (!condition) std::abort();
-}
+using spillway::fuzz::require;
 
 /// The `data` of a message, which is JSON in a string.
 JsonValue data_of(std::string_view message, JsonArena& outer, JsonArena& inner) {

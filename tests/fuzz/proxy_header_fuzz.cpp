@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,15 +13,14 @@
 #include "base/address_text.h"
 #include "http/forwarded.h"
 #include "http/proxy_header.h"
+#include "property.h"
 
 using namespace spillway;
 using namespace spillway::http;
 
 namespace {
 
-void require(bool condition) {
-    if (!condition) std::abort();
-}
+using spillway::fuzz::require;
 
 void check_prefixes(std::string_view bytes) {
     const ProxyHeader whole = parse_proxy_header(bytes);

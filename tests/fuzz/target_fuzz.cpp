@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,14 +13,13 @@
 #include <vector>
 
 #include "http/target.h"
+#include "property.h"
 
 using namespace spillway::http;
 
 namespace {
 
-void require(bool condition) {
-    if (!condition) std::abort();
-}
+using spillway::fuzz::require;
 
 std::vector<std::string> split(std::string_view text, char separator) {
     std::vector<std::string> parts(1);

@@ -7,12 +7,12 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "property.h"
 #include "protocol/json.h"
 #include "webhooks/address_rule.h"
 #include "webhooks/payload.h"
@@ -24,9 +24,7 @@ using namespace spillway::webhooks;
 
 namespace {
 
-void require(bool condition) {
-    if (!condition) std::abort();
-}
+using spillway::fuzz::require;
 
 void check_url_text(std::string_view url) {
     const std::string shown = shown_url(url);

@@ -18,6 +18,7 @@
 #include <wslay/wslay.h>
 
 #include "../unit/ws/client_frames.h"
+#include "property.h"
 #include "ws/session.h"
 #include "ws/utf8.h"
 
@@ -27,9 +28,7 @@ namespace {
 
 constexpr std::uint64_t kMessageMax = 1 << 20;
 
-void require(bool condition) {
-    if (!condition) std::abort();
-}
+using spillway::fuzz::require;
 
 /// What a reader made of a connection's bytes: its data messages, each with its opcode before it.
 struct Reading {
