@@ -111,17 +111,32 @@ std::string find_obstacle(Capabilities& host, const UringOptions& options) {
     return missing.empty() ? missing : "this kernel (" + host.kernel.text() + ") has no io_uring operation " + missing;
 }
 
-std::string run_self_test(const UringOptions& options) {
+/// For tests.
+constexpr UringOptions kSmallRing = {.sq_entries = 64, .cq_entries = 128, .buffers = 8, .buffer_bytes = 4096};
+
+base::Result<std::unique_ptr<UringRing>> start_ring(const UringOptions& options) {
     auto ring = UringRing::create(options);
-    if (!ring) return ring.error();
+    if (!ring) return ring;
     if (const int error = (*ring)->start(); error != 0)
-        return explain(-error, setup_context(ring_locked_bytes(options)));
-    return self_test(**ring);
+        return base::fail(explain(-error, setup_context(ring_locked_bytes(options))));
+    return ring;
+}
+
+std::string run_self_test(const UringOptions& options) {
+    const auto ring = start_ring(options);
+    return ring ? self_test(**ring) : ring.error();
+}
+
+void choose_receive(Capabilities& host) {
+    UringOptions small = kSmallRing;
+    small.receive_limit = 4 * small.buffer_bytes;
+    const auto ring = start_ring(small);
+    if (ring && ends_receives(**ring, small.receive_limit, small.buffer_bytes)) host.receive_limit = kReceiveLimit;
 }
 
 /// Tries the cheap way of sending, then the one that every kernel should be able to do.
 void choose_send(Capabilities& host) {
-    UringOptions small = {.sq_entries = 64, .cq_entries = 128, .buffers = 8, .buffer_bytes = 4096};
+    UringOptions small = kSmallRing;
     const std::string fault = run_self_test(small);
     if (fault.empty()) return;
     small.completion_per_send = true;
@@ -183,6 +198,7 @@ Capabilities ask_host(unsigned cores, const UringOptions& options) {
     host.advice = kernel_warnings(host.kernel);
     host.obstacle = find_obstacle(host, options);
     if (host.obstacle.empty()) choose_send(host);
+    if (host.obstacle.empty()) choose_receive(host);
     for (std::string& line : limit_advice(host.limits, cores, ring_locked_bytes(options)))
         host.advice.push_back(std::move(line));
     return host;

@@ -20,6 +20,7 @@ struct Capabilities {
     std::vector<std::string> advice;  // what should change, each with the command; empty = nothing
     HostLimits limits;
     bool completion_per_send = false;  // for UringOptions: the cheaper way failed the self-test
+    unsigned receive_limit = 0;        // for UringOptions: kReceiveLimit where the kernel keeps to it
     bool no_sqarray = false;           // for the curious, and for bug reports
     bool iowait_off = false;
 };

@@ -28,10 +28,6 @@ struct PeerAddress {
     std::uint16_t port = 0;
 };
 
-/// How a receive starts: `poll_first` waits for readiness before the first attempt, for sockets known to be empty and
-/// for re-arming after ENOBUFS (an immediate attempt on an empty buffer ring fails again at once).
-enum class RecvStart : std::uint8_t { at_once, poll_first };
-
 /// Cumulative figures of one ring, for the metrics. Read by its own thread.
 struct RingFigures {
     std::uint64_t enters = 0, sqes = 0, cqes = 0, overflows = 0, no_buffers = 0, send_again = 0, send_short = 0,
@@ -49,8 +45,9 @@ public:
 
     /// Multishot accept on a listening descriptor. Ends with `more == false` (e.g. -EMFILE): the caller re-arms.
     virtual void accept(int listener, Token token) = 0;
-    /// Multishot receive into provided buffers. Ends with `more == false`.
-    virtual void recv(int fd, Token token, RecvStart start) = 0;
+    /// Multishot receive into provided buffers, tried at once: a try that is put off until the socket is ready (POLL_FIRST) may
+    /// bring what is there and then never the end that came with it. Ends with `more == false`.
+    virtual void recv(int fd, Token token) = 0;
     /// Asks for the end of an armed operation; that operation then completes by itself (-ECANCELED, or as it was going
     /// to). The request's own completion is swallowed.
     virtual void cancel(Token target) = 0;

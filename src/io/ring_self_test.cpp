@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/assert.h"
 #include "io/descriptor.h"
 #include "io/listener.h"
 
@@ -78,7 +79,7 @@ bool more(Ring& ring) {
 }
 
 std::string_view check_receive(Ring& ring, const Connection& connection) {
-    ring.recv(connection.ours.get(), token(Op::recv), RecvStart::at_once);
+    ring.recv(connection.ours.get(), token(Op::recv));
     for (int round = 0; round < 2; ++round) {  // twice from one request: multishot
         if (::send(connection.theirs.get(), "ping", 4, MSG_NOSIGNAL) != 4) return "a loopback connection broke";
         const auto got = next(ring);
@@ -89,6 +90,20 @@ std::string_view check_receive(Ring& ring, const Connection& connection) {
     ring.cancel(token(Op::recv));
     const auto ended = next(ring);
     return ended && ended->token.op == Op::recv && !ended->more ? "" : "a cancelled receive does not end";
+}
+
+/// Receives until `want` bytes are there or the receive has ended: how many came.
+std::size_t receive(Ring& ring, std::size_t want, bool& ended) {
+    std::size_t bytes = 0;
+    for (ended = false; bytes < want && !ended;) {
+        const auto got = next(ring);
+        if (!got) return bytes;
+        ended = !got->more;
+        if (!got->has_buffer) return bytes;
+        bytes += ring.buffer(*got).size();
+        ring.give_back(got->buffer);
+    }
+    return bytes;
 }
 
 std::string_view check_sends(Ring& ring, Connection& connection) {
@@ -133,6 +148,27 @@ std::string self_test(Ring& ring) {
     if (fault.empty()) fault = check_wake(ring, clock);
     if (fault.empty()) fault = check_sends(ring, *connection);
     return std::string(fault);
+}
+
+bool ends_receives(Ring& ring, std::size_t limit, std::size_t buffer) {
+    SPILLWAY_ASSERT(limit > 2 * buffer);  // or what is left for the third receive would end it as well
+    auto connection = connect_loopback();
+    if (!connection) return false;
+    const std::vector<std::byte> bytes(2 * (limit + buffer));
+    if (::send(connection->theirs.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) != std::ssize(bytes)) return false;
+    std::size_t left = bytes.size();
+    bool ended = false;
+    for (int round = 0; round < 2; ++round) {
+        ring.recv(connection->ours.get(), token(Op::recv));
+        const std::size_t n = receive(ring, left, ended);
+        if (!ended || n < limit || n >= limit + buffer) return false;
+        left -= n;
+    }
+    ring.recv(connection->ours.get(), token(Op::recv));
+    if (receive(ring, left, ended) != left || ended) return false;
+    ring.cancel(token(Op::recv));
+    const auto last = next(ring);
+    return last && !last->more && !last->has_buffer;
 }
 
 }  // namespace spillway::io

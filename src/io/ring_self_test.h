@@ -15,4 +15,8 @@ namespace spillway::io {
 /// not hold, empty if all did. Takes a few milliseconds, two seconds at the worst.
 [[nodiscard]] std::string self_test(Ring& ring);
 
+/// The same for the end of receives of a ring whose receive_limit is `limit`, more than two of its buffers of `buffer` bytes:
+/// whether each ends with the piece that reaches the limit, and nothing is lost. No kernel before 6.17 knows of it.
+[[nodiscard]] bool ends_receives(Ring& ring, std::size_t limit, std::size_t buffer);
+
 }  // namespace spillway::io

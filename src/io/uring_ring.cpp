@@ -189,12 +189,12 @@ void UringRing::accept(int listener, Token token) {
     io_uring_prep_multishot_accept(next_sqe(token), listener, nullptr, nullptr, SOCK_CLOEXEC);
 }
 
-void UringRing::recv(int fd, Token token, RecvStart start) {
+void UringRing::recv(int fd, Token token) {
     io_uring_sqe* sqe = next_sqe(token);
     io_uring_prep_recv_multishot(sqe, fd, nullptr, 0, 0);
     sqe->flags |= IOSQE_BUFFER_SELECT;
     sqe->buf_group = kBufferGroup;
-    if (start == RecvStart::poll_first) sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
+    sqe->file_index = options_.receive_limit;  // the place of optlen (Linux 6.17), which older headers do not name
 }
 
 void UringRing::cancel(Token target) {

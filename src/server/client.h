@@ -100,7 +100,7 @@ struct alignas(64) Client {
     Outflow* out = nullptr;  // null when nothing waits
     AppIndex app = 0;
     bool recv_cancelling = false;
-    bool starved = false;  // on the list of receives to be re-armed when buffers are back
+    bool arm_due = false;  // on a list of receives to be armed
     bool close_when_flushed = false;
     bool has_app = false;            // counted in the app's quota
     bool input_over = false;         // the peer will send nothing more
@@ -126,6 +126,7 @@ struct alignas(64) Client {
     std::uint32_t request = 0;      // requests so far; publisher: messages so far
     std::uint16_t answers_due = 0;  // publisher: every so many messages are acknowledged, 0 = none
     std::uint16_t close_code = 0;
+    std::uint16_t pieces_waiting = 0;  // of its input, with Intake: completions that stand behind a long one, and it
     CloseReason close_reason = CloseReason::finished;
     Seat seat = Seat::none;
     GateState gate = GateState::unasked;

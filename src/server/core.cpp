@@ -21,11 +21,6 @@ constexpr std::size_t kMeshBudget = 1024;
 constexpr std::size_t kMeshBite = 64;
 /// A core that could not keep up counts as slow for so long.
 constexpr milliseconds kSlowFor{100};
-/// Input is worked on for about so long before the others have their turn; what is left stays in the kernel's queue. Looked
-/// at once per bite of completions: 64 KiB of the smallest frames are some 0.3 ms.
-constexpr std::chrono::microseconds kInputSlice{1000};
-constexpr std::size_t kInputBite = 16;
-constexpr std::size_t kInputRounds = 16;
 /// A core turns at least this often, so that a stuck one can be told from an idle one.
 constexpr milliseconds kRestMax{500};
 /// With something waiting for room elsewhere, a core looks again this soon: room does not wake anybody.
@@ -54,6 +49,7 @@ Core::Core(const CoreSetup& setup)
       channels(setup.mesh.cores(), setup.pass_step),
       clients(setup.clients_max),
       timers(base::TimerWheel::kTickDefault, base::TimerWheel::kBucketsDefault, now),
+      intake(*this, setup.short_bytes),
       sender(*this),
       fanout(*this),
       gaps(*this),
@@ -105,7 +101,8 @@ void Core::run() {
     while (!stopped_) {
         const base::Duration rest = turn();
         if (rest == base::Duration::zero() || !port.may_sleep()) {
-            ring.wait(base::Duration::zero());
+            if (intake.crowded()) ring.submit();
+            else ring.wait(base::Duration::zero());
             continue;
         }
         ring.wait(rest);
@@ -120,7 +117,7 @@ base::Duration Core::turn() {
 
     // 1. What the kernel finished: bytes in become work. First, so that what it leaves is seen to in this same turn.
     heard_ = false;
-    const bool more_input = take_completions();
+    const bool more_input = intake.work();
     bool busy = more_input;
     // 2. Other cores, and this one's messages to itself: joins, publications, broadcasts, until nothing comes any more.
     home.resume();
@@ -147,9 +144,9 @@ base::Duration Core::turn() {
     // 6. One send per client that gained something else.
     life.retry_sends();
     sender.flush_dirty();
-    // 7. Clients that had to wait, where there is room again; receives that ran out of buffers, which are back by now.
+    // 7. Clients that had to wait, where there is room again; receives that ended, whose buffers are back by now.
     life.resume_paused();
-    life.rearm_starved();
+    life.arm_receives();
     doors.rearm();
     sender.flush_dirty();
     life.free_doomed();
@@ -186,7 +183,7 @@ void Core::note_turn() {
 }
 
 base::Duration Core::may_rest(bool busy) {
-    const bool work = busy || fanout.busy() || users.busy() || sender.dirty() || !deferred_.empty() ||
+    const bool work = busy || fanout.busy() || users.busy() || sender.dirty() || intake.waiting() || life.arming() ||
                       review.active() || !port.inbox_empty() || census.busy();
     if (!work || now >= gauges_due_) publish_gauges();
     if (work) return base::Duration::zero();
@@ -201,34 +198,6 @@ base::Duration Core::may_rest(bool busy) {
     if (memory.active()) rest = std::min<base::Duration>(rest, kMemoryCalm);
     if (drain.active()) rest = std::min<base::Duration>(rest, kRestWhileDraining);
     return rest;
-}
-
-bool Core::take_completions() {
-    bool any = false;
-    const base::Instant end = now + kInputSlice;
-    std::size_t looks = 0;
-    const auto over = [&] { return ++looks % kInputBite == 0 && clock.now() >= end; };
-    handling_.swap(deferred_);
-    for (std::size_t i = 0; i < handling_.size(); ++i) {
-        dispatch(handling_[i]);
-        if (!over()) continue;
-        // What was put off anew while these were handled is younger.
-        deferred_.insert(deferred_.begin(), handling_.begin() + static_cast<std::ptrdiff_t>(i + 1), handling_.end());
-        break;
-    }
-    any |= !handling_.empty();
-    handling_.clear();
-    // Not if some were put off again: they are older than what the ring has.
-    if (!deferred_.empty()) return true;
-    // One round: what arrives while these are handled is for the next turn, after the others had theirs.
-    std::array<io::Completion, kInputBite> completions;
-    for (std::size_t round = 0; round < kInputRounds; ++round) {
-        const std::size_t n = ring.take(completions);
-        for (std::size_t i = 0; i < n; ++i) dispatch(completions[i]);
-        if (n < completions.size()) return any;
-        if (!deferred_.empty() || clock.now() >= end) return true;
-    }
-    return true;
 }
 
 void Core::dispatch(const io::Completion& done) {

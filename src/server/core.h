@@ -36,6 +36,7 @@
 #include "server/health_watch.h"
 #include "server/home.h"
 #include "server/http_front.h"
+#include "server/intake.h"
 #include "server/key_office.h"
 #include "server/lifecycle.h"
 #include "server/membership.h"
@@ -77,7 +78,8 @@ struct CoreSetup {
     std::vector<int> more_listeners{};    // of the main port: a predecessor's, which had more cores
     bool listener_kept = false;           // somebody else keeps it open (Door)
     bool unix_listener_kept = false;
-    bool listeners_shared = false;  // with a predecessor that drains
+    bool listeners_shared = false;                  // with a predecessor that drains
+    std::size_t short_bytes = Intake::kShortBytes;  // at most in short input; small in the simulation
 };
 
 class Core {
@@ -126,6 +128,7 @@ public:
     base::TimerWheel timers;
 
     // The parts, each a role of the core.
+    Intake intake;              // the order in which it looks at what the kernel finished
     Sender sender;              // bytes of clients to the ring
     Fanout fanout;              // broadcasts to local subscribers
     Gaps gaps;                  // what clients missed, for those who ask
@@ -156,13 +159,11 @@ public:
         return client.core == id ? clients.find(client.slot, client.generation) : nullptr;
     }
 
-    /// Keeps a completion that a batch of sends took off the ring for somebody else, for the next turn.
-    void defer(const io::Completion& completion) { deferred_.push_back(completion); }
+    /// Has the part that a completion is for look at it.
+    void dispatch(const io::Completion& completion);
 
 private:
-    bool take_completions();
     void expire(bool more_input);
-    void dispatch(const io::Completion& completion);
     bool drain_mesh();
     void receive(CoreId from, const Envelope& envelope);
     void take_over(const Snapshot& snapshot);
@@ -172,8 +173,6 @@ private:
     void publish_gauges();
     [[nodiscard]] base::Duration may_rest(bool busy);
 
-    std::vector<io::Completion> deferred_;
-    std::vector<io::Completion> handling_;
     base::Instant gauges_due_{};
     base::Instant behind_until_{};
     base::Instant waiting_until_{};

@@ -31,6 +31,8 @@ constexpr std::uint32_t kSweepMin = 16;
 constexpr std::uint32_t kSweepShare = 100;
 /// Input kept for a client that cannot be served now; with more than this its receive is cancelled.
 constexpr std::size_t kHeldInputMax = 64 * kKiB;
+/// Receives armed per turn of those that ended because much came: 512 KiB where each ends at kReceiveLimit.
+constexpr std::size_t kArmsOfMany = 16;
 
 }  // namespace
 
@@ -98,20 +100,42 @@ void Lifecycle::turn_away(Client& client, Refusal reason) {
 
 // ---- input
 
-void Lifecycle::update_receive(Client& client) {
-    if (client.state == ClientState::dead) return;
-    const bool full = client.held_input != nullptr && client.held_input->size() > kHeldInputMax;
-    const bool open = client.state == ClientState::open;
-    const bool wanted = !client.input_over && !client.starved && !(open && (client.paused || full));
-    const io::Token token{io::Op::recv, client.generation(), client.slot()};
-    if (wanted && !client.recv_armed) {
-        client.recv_armed = true;
-        client.recv_cancelling = false;
-        core_.ring.recv(client.fd, token, io::RecvStart::at_once);
-    } else if (!wanted && client.recv_armed && !client.recv_cancelling) {
+bool Lifecycle::wants_input(const Client& client) {
+    if (client.input_over || client.pieces_waiting >= Intake::kPiecesMax) return false;
+    if (client.state != ClientState::open) return client.state != ClientState::dead;  // to its end, to be discarded
+    return !client.paused && (client.held_input == nullptr || client.held_input->size() <= kHeldInputMax);
+}
+
+void Lifecycle::update_receive(Client& client, Arm when) {
+    const bool wanted = wants_input(client);
+    if (wanted && !client.recv_armed && !client.arm_due) {
+        client.arm_due = true;
+        if (when == Arm::soon) arm_soon_.push_back(client.id);
+        else arm_in_turn_.push_back(client.id);
+    } else if (!wanted && client.recv_armed && !client.recv_cancelling && client.state != ClientState::dead) {
         client.recv_cancelling = true;
-        core_.ring.cancel(token);
+        core_.ring.cancel({io::Op::recv, client.generation(), client.slot()});
     }
+}
+
+void Lifecycle::arm_receives() {
+    if (core_.ring.buffers_free() == 0 || core_.intake.crowded()) return;
+    for (const std::uint64_t id : arm_soon_) arm(id);
+    arm_soon_.clear();
+    for (std::size_t n = 0; n < kArmsOfMany && !arm_in_turn_.empty(); ++n) {
+        arm(arm_in_turn_.front());
+        arm_in_turn_.pop_front();
+    }
+}
+
+void Lifecycle::arm(std::uint64_t id) {
+    Client* client = core_.find(id);
+    if (client == nullptr || !client->arm_due) return;
+    client->arm_due = false;
+    if (!wants_input(*client)) return;
+    client->recv_armed = true;
+    client->recv_cancelling = false;
+    core_.ring.recv(client->fd, {io::Op::recv, client->generation(), client->slot()});
 }
 
 void Lifecycle::received(const io::Completion& done) {
@@ -120,41 +144,24 @@ void Lifecycle::received(const io::Completion& done) {
         if (done.has_buffer) core_.ring.give_back(done.buffer);
         return;
     }
-    if (!done.more) {
-        client->recv_armed = false;
-        client->recv_cancelling = false;
-    }
+    client->recv_armed = done.more;
+    client->recv_cancelling =
+        false;  // a cancel may have missed the receive, which goes on then: asked again if need be
     if (done.has_buffer) {
         take_input(*client, core_.ring.buffer(done));
         core_.ring.give_back(done.buffer);
     } else if (done.result == 0) {
         input_ended(*client);
-    } else if (done.result == -ENOBUFS) {
-        client->starved = true;
-        starved_.push_back(client->id);
-    } else if (done.result < 0 && done.result != -ECANCELED) {
+    } else if (done.result != -ENOBUFS && done.result != -ECANCELED) {
         client->input_over = true;
         abort(*client, CloseReason::peer_reset);
     }
     if (client->state == ClientState::dead) {
         doom(*client);
     } else {
-        update_receive(*client);
+        const bool much = done.has_buffer || done.result == -ECANCELED;
+        update_receive(*client, much ? Arm::in_turn : Arm::soon);
     }
-}
-
-void Lifecycle::rearm_starved() {
-    if (starved_.empty() || core_.ring.buffers_free() == 0) return;
-    for (const std::uint64_t id : starved_) {
-        Client* client = core_.find(id);
-        if (client == nullptr || !client->starved) continue;
-        client->starved = false;
-        if (client->state == ClientState::dead) continue;
-        client->recv_armed = true;
-        client->recv_cancelling = false;
-        core_.ring.recv(client->fd, {io::Op::recv, client->generation(), client->slot()}, io::RecvStart::poll_first);
-    }
-    starved_.clear();
 }
 
 void Lifecycle::take_input(Client& client, std::span<const std::byte> bytes) {
@@ -519,7 +526,8 @@ void Lifecycle::check_invariants() {
         if (client.state != ClientState::open) SPILLWAY_ASSERT(client.subscriptions.size() == 0);
         if (client.state == ClientState::dead) SPILLWAY_ASSERT(client.recv_armed || client.sending);
         if (client.state == ClientState::open && !client.input_over)
-            SPILLWAY_ASSERT(client.recv_armed || client.paused || client.starved || client.held_input != nullptr);
+            SPILLWAY_ASSERT(client.recv_armed || client.paused || client.arm_due || client.pieces_waiting != 0 ||
+                            client.held_input != nullptr);
         for (std::size_t i = 0; i < client.subscriptions.size(); ++i) {
             const Subscription& s = client.subscriptions[i];
             pubsub::LocalChannel* channel = core_.channels.get(s.channel);

@@ -20,6 +20,7 @@
 #include <spillway/errors.h>
 
 #include "base/clock.h"
+#include "base/fifo.h"
 #include "base/log.h"
 #include "io/completion.h"
 #include "server/client.h"
@@ -70,7 +71,15 @@ public:
     void hold_input(Client& client, std::span<const std::byte> bytes);
     /// Of input that waits.
     [[nodiscard]] std::uint64_t held_bytes() const { return held_bytes_; }
-    void rearm_starved();
+    /// Cancels the client's receive, or has it armed at the end of the turn, as the client may say more or not.
+    /// A receive that ended since much came is armed when it is its turn among those.
+    enum class Arm : std::uint8_t { soon, in_turn };
+    void update_receive(Client& client, Arm when = Arm::soon);
+    /// Arms receives that are due, a few of those that take turns. At the end of a turn, since what waits in the socket is
+    /// received in the submit that arms it; later if there are no buffers or very many wait to be looked at.
+    void arm_receives();
+    /// A receive is due.
+    [[nodiscard]] bool arming() const { return !arm_soon_.empty() || !arm_in_turn_.empty(); }
 
     /// Sets the client's timer to whatever is due first.
     void watch(Client& client);
@@ -92,6 +101,8 @@ public:
     void check_invariants();
 
 private:
+    void arm(std::uint64_t id);
+    [[nodiscard]] static bool wants_input(const Client& client);
     void take_input(Client& client, std::span<const std::byte> bytes);
     void heard(Client& client);
     [[nodiscard]] bool within_byte_rate(Client& client, std::size_t bytes);
@@ -99,7 +110,6 @@ private:
     void process_held(Client& client);
     void input_ended(Client& client);
     void leave_service(Client& client, const Closing& closing);
-    void update_receive(Client& client);
     void leave_seat(Client& client);
     void turn_away(Client& client, Refusal reason);
     void free(Client& client);
@@ -113,7 +123,8 @@ private:
     std::vector<std::uint64_t> doomed_;
     std::vector<std::uint64_t> paused_;
     std::vector<std::uint64_t> resuming_;  // kept for its memory
-    std::vector<std::uint64_t> starved_;
+    std::vector<std::uint64_t> arm_soon_;
+    base::Fifo<std::uint64_t> arm_in_turn_;
     std::size_t turned_away_ = 0;  // connections that are refused and not yet gone
     std::uint64_t held_bytes_ = 0;
     std::uint32_t swept_ = 0;  // slot up to which the sweep has come

@@ -110,7 +110,7 @@ void Sender::reap() {
             } else if (done.token.op == io::Op::send_zc) {
                 zero_copied_.push_back(done);
             } else {
-                core_.defer(done);
+                core_.intake.add(done);
             }
         }
     }

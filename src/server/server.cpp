@@ -134,6 +134,7 @@ base::Result<void> make_cores(Running& running, std::uint64_t descriptors) {
     if (!host.obstacle.empty()) return base::fail(host.obstacle);
     for (const std::string& advice : host.advice) log::warn(advice);
     options.completion_per_send = host.completion_per_send;
+    options.receive_limit = host.receive_limit;
     for (std::size_t i = 0; i < running.mesh.cores(); ++i) {
         auto ring = io::UringRing::create(options);
         if (!ring) return base::fail(ring.error());

@@ -68,7 +68,7 @@ TEST_CASE("the simulation's ring finds a descriptor closed under an operation, t
     io::Completion one;
     REQUIRE(ring.take({&one, 1}) == 1);
     const int fd = one.result;
-    ring.recv(fd, {io::Op::recv, 1, 1}, io::RecvStart::at_once);
+    ring.recv(fd, {io::Op::recv, 1, 1});
     CHECK_THROWS_AS(ring.close(fd), SimFailure);
     ring.shutdown(fd, SHUT_RDWR);
     ring.wait({});

@@ -107,6 +107,58 @@ TEST_CASE("H5 H1 a client that fails costs its own twenty entries, once, among a
     CHECK(world.core(0).clients.size() == kClients - 1);
 }
 
+// ---- input
+
+TEST_CASE("A15 short input does not wait behind a flood") {
+    constexpr std::size_t kFloodBytes = 30'000;
+    SimOptions options = one_send_per_turn();
+    options.short_bytes = 700;
+    options.ring.buffer_bytes = 1024;
+    SimWorld world(options);
+    SimClient& listener = world.subscriber(0, {"room"});
+    SimPublisher& publisher = world.connect_publisher(0);
+    std::vector<SimPublisher*> floods;
+    for (int i = 0; i < 8; ++i) floods.push_back(&world.connect_publisher(0));
+    world.settle();
+    for (SimPublisher* flood : floods) {
+        for (std::size_t bytes = 0; bytes < kFloodBytes; bytes += 1000)
+            flood->publish(event({"elsewhere"}, std::string(1000, 'x')));
+        flood->write(kAll);
+    }
+    run(world, 0, 3);
+    REQUIRE(world.core(0).intake.waiting());
+    publish(publisher, event({"room"}));
+    run(world, 0, 3);
+    listener.read(kAll);
+    CHECK(listener.numbers().size() == 1);
+    CHECK(world.core(0).intake.waiting());
+    world.settle();
+    for (const SimPublisher* flood : floods) CHECK(flood->idle());
+    world.end();
+}
+
+TEST_CASE("A31 who says more than its share is received from again when that has been looked at") {
+    SimOptions options = one_send_per_turn();
+    options.short_bytes = 200;
+    options.ring.buffers = 1024;
+    SimWorld world(options);
+    SimPublisher& flood = world.connect_publisher(0);
+    world.settle();
+    const std::uint32_t buffers = world.ring(0).buffers_free();
+    for (int i = 0; i < 300; ++i) flood.publish(event({"room"}, std::string(1000, 'x')));
+    flood.write(kAll);
+    std::uint32_t most = 0;
+    for (int i = 0; i < 100; ++i) {
+        run(world, 0);
+        most = std::max(most, buffers - world.ring(0).buffers_free());
+    }
+    CHECK(most >= server::Intake::kPiecesMax);
+    CHECK(most <= server::Intake::kPiecesMax + 16);  // and what came before the cancel took effect
+    world.settle();
+    CHECK(world.ring(0).buffers_free() == buffers);
+    world.end();
+}
+
 // ---- joining and leaving
 
 TEST_CASE("a join answered after a leave, under a stale nonce, inserts nothing") {

@@ -39,9 +39,7 @@ void FakeRing::enqueue(Operation operation) {
 
 void FakeRing::accept(int listener, Token token) { enqueue({.kind = Kind::accept, .fd = listener, .token = token}); }
 
-void FakeRing::recv(int fd, Token token, io::RecvStart /*start*/) {
-    enqueue({.kind = Kind::recv, .fd = fd, .token = token});
-}
+void FakeRing::recv(int fd, Token token) { enqueue({.kind = Kind::recv, .fd = fd, .token = token}); }
 
 void FakeRing::cancel(Token target) { enqueue({.kind = Kind::cancel, .token = target}); }
 

@@ -74,7 +74,7 @@ public:
 
     int start() override { return 0; }
     void accept(int listener, io::Token token) override;
-    void recv(int fd, io::Token token, io::RecvStart start) override;
+    void recv(int fd, io::Token token) override;
     void cancel(io::Token target) override;
     void send_now(int fd, std::span<const std::byte> bytes, io::Token token) override;
     void send_now(int fd, const msghdr* message, io::Token token) override;

@@ -67,7 +67,6 @@ namespace contract {
 
 using io::Completion;
 using io::Op;
-using io::RecvStart;
 using io::Ring;
 using io::Token;
 
@@ -197,7 +196,7 @@ inline void receives(RingWorld& world) {
     Ring& ring = world.ring();
     auto c = connect_one(world);
     const auto free_before = ring.buffers_free();
-    ring.recv(c.fd, token(Op::recv, 9), RecvStart::poll_first);
+    ring.recv(c.fd, token(Op::recv, 9));
     for (const std::string_view said : {"one", "two", "three"}) {
         c.remote->send(said);
         const auto got = next(ring);
@@ -223,7 +222,7 @@ inline void receives_much(RingWorld& world) {
     auto c = connect_one(world);
     std::string said;
     for (int i = 0; said.size() < 6000; ++i) said += std::to_string(i) + ",";
-    ring.recv(c.fd, token(Op::recv), RecvStart::at_once);
+    ring.recv(c.fd, token(Op::recv));
     c.remote->send(said);
     c.remote->finish();
     std::string heard;
@@ -234,16 +233,35 @@ inline void receives_much(RingWorld& world) {
             ring.give_back(got.buffer);
         }
         open = got.more || got.result != 0;
-        if (!got.more && open) ring.recv(c.fd, token(Op::recv), RecvStart::poll_first);
+        if (!got.more && open) ring.recv(c.fd, token(Op::recv));
     }
     CHECK(heard == said);
+    ring.close(c.fd);
+}
+
+inline void receives_what_came_before(RingWorld& world) {
+    Ring& ring = world.ring();
+    auto c = connect_one(world);
+    c.remote->send("last words");
+    c.remote->finish();
+    for (const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(20);
+         std::chrono::steady_clock::now() < end;)
+        ring.wait(std::chrono::milliseconds(5));  // both are there
+    ring.recv(c.fd, token(Op::recv));
+    const auto got = next(ring);
+    REQUIRE(got.has_buffer);
+    CHECK(text(ring, got) == "last words");
+    ring.give_back(got.buffer);
+    const auto last = next(ring);
+    CHECK(last.result == 0);
+    CHECK_FALSE(last.more);
     ring.close(c.fd);
 }
 
 inline void sees_reset(RingWorld& world) {
     Ring& ring = world.ring();
     auto c = connect_one(world);
-    ring.recv(c.fd, token(Op::recv), RecvStart::at_once);
+    ring.recv(c.fd, token(Op::recv));
     ring.submit();
     c.remote->reset();
     const auto end = next(ring);
@@ -264,7 +282,7 @@ inline void runs_out_of_buffers(RingWorld& world) {
     Ring& ring = world.ring();
     auto c = connect_one(world);
     REQUIRE(ring.buffers_free() == 2);
-    ring.recv(c.fd, token(Op::recv), RecvStart::at_once);
+    ring.recv(c.fd, token(Op::recv));
     std::vector<std::uint16_t> held;
     std::string heard;
     for (const std::string_view said : {"a", "b"}) {
@@ -283,13 +301,12 @@ inline void runs_out_of_buffers(RingWorld& world) {
     CHECK(ring.figures().no_buffers == 1);
     for (const auto buffer : held) ring.give_back(buffer);
     CHECK(ring.buffers_free() == 2);
-    ring.recv(c.fd, token(Op::recv), RecvStart::poll_first);
+    ring.recv(c.fd, token(Op::recv));
     const auto kept = next(ring);
     REQUIRE(kept.has_buffer);
     heard += text(ring, kept);
     ring.give_back(kept.buffer);
     CHECK(heard == "abc");  // nothing was lost
-    // An idle socket may be armed while there are no buffers, if it waits for input first.
     CHECK(kept.more);
     ring.shutdown(c.fd, SHUT_RDWR);
     CHECK_FALSE(next(ring).more);
@@ -448,7 +465,7 @@ inline void shutdown_ends_everything(RingWorld& world) {
     auto c = connect_one(world, 4096);
     ring.configure(c.fd, 4096);
     fill(ring, c.fd, std::string(3000, 'z'));
-    ring.recv(c.fd, token(Op::recv), RecvStart::at_once);
+    ring.recv(c.fd, token(Op::recv));
     std::string part(100'000, 'w');
     iovec vector = {part.data(), part.size()};
     msghdr message = {};
@@ -473,7 +490,7 @@ inline void shutdown_ends_everything(RingWorld& world) {
 inline void half_close_keeps_receiving(RingWorld& world) {
     Ring& ring = world.ring();
     auto c = connect_one(world);
-    ring.recv(c.fd, token(Op::recv), RecvStart::at_once);
+    ring.recv(c.fd, token(Op::recv));
     ring.shutdown(c.fd, SHUT_WR);
     c.remote->send("still here");
     const auto got = next(ring);
@@ -488,8 +505,8 @@ inline void half_close_keeps_receiving(RingWorld& world) {
 inline void cancels(RingWorld& world) {
     Ring& ring = world.ring();
     auto all = connect(world, 2);
-    ring.recv(all[0].fd, token(Op::recv, 0), RecvStart::at_once);
-    ring.recv(all[1].fd, token(Op::recv, 1), RecvStart::at_once);
+    ring.recv(all[0].fd, token(Op::recv, 0));
+    ring.recv(all[1].fd, token(Op::recv, 1));
     ring.submit();
     ring.cancel(token(Op::recv, 0));
     const auto end = next(ring);
@@ -506,7 +523,7 @@ inline void cancels(RingWorld& world) {
     ring.give_back(other.buffer);
     // Input that comes while nobody receives is there for the next request.
     all[0].remote->send("kept");
-    ring.recv(all[0].fd, token(Op::recv, 0), RecvStart::at_once);
+    ring.recv(all[0].fd, token(Op::recv, 0));
     const auto kept = next(ring);
     REQUIRE(kept.has_buffer);
     CHECK(text(ring, kept) == "kept");
@@ -628,7 +645,7 @@ inline void exceptions_survive_overflow(RingWorld& world) {
 inline void receives_survive_overflow(RingWorld& world) {
     Ring& ring = world.ring();
     auto all = connect(world, 30);
-    for (std::uint32_t i = 0; i < all.size(); ++i) ring.recv(all[i].fd, token(Op::recv, i), RecvStart::poll_first);
+    for (std::uint32_t i = 0; i < all.size(); ++i) ring.recv(all[i].fd, token(Op::recv, i));
     ring.wait(base::Duration::zero());
     for (int round = 0; round < 4; ++round)
         for (auto& one : all) one.remote->send("0123456789");
@@ -641,7 +658,7 @@ inline void receives_survive_overflow(RingWorld& world) {
             open -= static_cast<std::size_t>(c.result);
             ring.give_back(c.buffer);
         }
-        if (!c.more) ring.recv(all[c.token.slot].fd, token(Op::recv, c.token.slot), RecvStart::poll_first);
+        if (!c.more) ring.recv(all[c.token.slot].fd, token(Op::recv, c.token.slot));
     }
     CHECK(heard == std::vector<std::size_t>(all.size(), 40));
     for (auto& one : all) ring.shutdown(one.fd, SHUT_RDWR);
@@ -658,6 +675,9 @@ inline std::vector<RingClause> ring_contract() {
         {"one accept request takes each connection and tells its peer", {}, accepts},
         {"one receive request delivers piece by piece until the end of input", {}, receives},
         {"bytes arrive in order and complete, over many buffers", {.buffers = 4}, receives_much},
+        {"an end that came before the receive was armed is told behind what came with it",
+         {},
+         receives_what_came_before},
         {"a reset ends the receive and fails the next send", {}, sees_reset},
         {"without buffers a receive ends, and goes on without loss once they are back",
          {.buffers = 2},

@@ -152,6 +152,8 @@ SimOptions draw_circumstances(std::uint64_t seed) {
     if (o.ending == End::abrupt || o.ending == End::forced)
         o.steps = dice.chance(400) ? dice.between(1, 500) : dice.between(500, o.steps);
     o.reloads = Rates(dice, Mode::safety).draw() / 10;
+    constexpr std::size_t kShorts[] = {1, 8, 40, 200, 1024};
+    o.short_bytes = pick(dice, kShorts);
     return o;
 }
 

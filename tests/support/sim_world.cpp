@@ -62,10 +62,27 @@ SimWorld::SimWorld(const SimOptions& options)
     ops_listener_ = network.listen();
     for (std::size_t i = 0; i < options.cores; ++i) {
         Node& node = *nodes_[i];
-        node.core = std::make_unique<server::Core>(
-            server::CoreSetup{static_cast<CoreId>(i), *settings_, quotas_, mesh_, *node.ring, clock, *node.random,
-                              node.stats, ops_, node.listener, i == 0 ? ops_listener_ : -1, options.clients_max,
-                              &notices_, options.send_batch, -1, options.pass_step});
+        node.core = std::make_unique<server::Core>(server::CoreSetup{static_cast<CoreId>(i),
+                                                                     *settings_,
+                                                                     quotas_,
+                                                                     mesh_,
+                                                                     *node.ring,
+                                                                     clock,
+                                                                     *node.random,
+                                                                     node.stats,
+                                                                     ops_,
+                                                                     node.listener,
+                                                                     i == 0 ? ops_listener_ : -1,
+                                                                     options.clients_max,
+                                                                     &notices_,
+                                                                     options.send_batch,
+                                                                     -1,
+                                                                     options.pass_step,
+                                                                     {},
+                                                                     false,
+                                                                     false,
+                                                                     false,
+                                                                     options.short_bytes});
         node.core->home.set_witness(this);
         node.core->begin();
         node.core->sender.zero_copy().take_from(options.zero_copy_from);
@@ -235,7 +252,7 @@ std::string SimWorld::describe(const FakeConnection& connection) {
                                                       {"awaiting", c->awaiting},
                                                       {"out", c->out != nullptr},
                                                       {"cancelling", c->recv_cancelling},
-                                                      {"starved", c->starved},
+                                                      {"arm due", c->arm_due},
                                                       {"over", c->input_over},
                                                       {"doomed", c->doomed},
                                                       {"held", c->held_input != nullptr},

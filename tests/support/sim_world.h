@@ -43,6 +43,7 @@ struct SimOptions {
     std::size_t mesh_capacity = 64;
     std::size_t send_batch = kSendBatch;
     std::size_t pass_step = kSendBatch;
+    std::size_t short_bytes = server::Intake::kShortBytes;
     FakeRingSizes ring;
     FakeFaults faults;
     base::Duration per_reading{0};

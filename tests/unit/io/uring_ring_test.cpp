@@ -10,6 +10,7 @@
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "io/capabilities.h"
 #include "io/listener.h"
 #include "io/ring_self_test.h"
 #include "poisoned.h"
@@ -53,7 +54,7 @@ private:
 
 class KernelWorld final : public test::RingWorld {
 public:
-    KernelWorld(const test::RingSizes& sizes, bool completion_per_send) {
+    KernelWorld(const test::RingSizes& sizes, bool completion_per_send, unsigned receive_limit = 0) {
         auto listeners = open_listeners("127.0.0.1", 0, 1);
         REQUIRE(listeners);
         port_ = listeners->port;
@@ -62,7 +63,8 @@ public:
                                        .cq_entries = sizes.cq_entries,
                                        .buffers = sizes.buffers,
                                        .buffer_bytes = sizes.buffer_bytes,
-                                       .completion_per_send = completion_per_send});
+                                       .completion_per_send = completion_per_send,
+                                       .receive_limit = receive_limit});
         REQUIRE(ring);
         ring_ = std::move(*ring);
         REQUIRE(ring_->start() == 0);
@@ -99,6 +101,29 @@ TEST_CASE("the kernel's ring keeps the contract with a completion per send") {
     }
 }
 
+TEST_CASE("the kernel's ring keeps the contract when its receives end by themselves") {
+    const unsigned limit = ask_host(1, {}).receive_limit;
+    if (limit == 0) SKIP("this kernel knows no limit of a receive (Linux 6.17)");
+    for (const auto& clause : test::ring_contract()) {
+        DYNAMIC_SECTION(clause.name) {
+            KernelWorld world(clause.sizes, false, limit);
+            clause.check(world);
+        }
+    }
+}
+
+TEST_CASE("A31 a receive ends when it has brought its share, and goes on where it ended when it is armed again") {
+    if (ask_host(1, {}).receive_limit == 0) SKIP("this kernel knows no limit of a receive (Linux 6.17)");
+    for (const unsigned limit : {3 * kRecvBufferBytes - 1, 3 * kRecvBufferBytes, kReceiveLimit}) {
+        CAPTURE(limit);
+        KernelWorld world({.buffer_bytes = kRecvBufferBytes}, false, limit);
+        CHECK(ends_receives(world.ring(), limit, kRecvBufferBytes));
+        CHECK(test::contract::quiet(world.ring()));
+    }
+    KernelWorld unlimited({.buffer_bytes = kRecvBufferBytes}, false);
+    CHECK_FALSE(ends_receives(unlimited.ring(), kReceiveLimit, kRecvBufferBytes));
+}
+
 TEST_CASE("the self-test passes on this kernel, in both ways of sending") {
     for (const bool completion_per_send : {false, true}) {
         KernelWorld world({}, completion_per_send);
@@ -132,7 +157,7 @@ TEST_CASE("whoever reads a receive buffer that was given back is caught", "[io][
     const auto remote = world.connect(0);
     const auto accepted = test::contract::next(ring);
     REQUIRE(accepted.result >= 0);
-    ring.recv(accepted.result, test::contract::token(Op::recv), RecvStart::at_once);
+    ring.recv(accepted.result, test::contract::token(Op::recv));
     remote->send("hello");
     const auto got = test::contract::next(ring);
     REQUIRE(got.has_buffer);

@@ -43,7 +43,7 @@ public:
 
     int start() override { return 0; }
     void accept(int, io::Token) override { unexpected(); }
-    void recv(int, io::Token, io::RecvStart) override { unexpected(); }
+    void recv(int, io::Token) override { unexpected(); }
     void cancel(io::Token) override { unexpected(); }
     void send_now(int, std::span<const std::byte>, io::Token) override { unexpected(); }
     void send_now(int, const msghdr*, io::Token) override { unexpected(); }
