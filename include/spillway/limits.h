@@ -65,6 +65,8 @@ inline constexpr std::size_t kIdempotencyBytesMax = 32 * kMiB;
 
 /// Control frames, pusher:error and close frames of one client waiting to be sent.
 inline constexpr std::size_t kControlQueueMax = 64;
+/// Of them pongs, each to a ping of its own; of more pings than that the newest is answered (RFC 6455 section 5.5.3).
+inline constexpr std::size_t kPongsMax = 16;
 
 /// Sends prepared before they are handed to the kernel together: small, so that one submit blocks under 0.5 ms
 /// (batch sizes from 16 to 1024 measured equal).
@@ -88,5 +90,6 @@ inline constexpr std::uint32_t kRecvBufferBytes = 4096;
 
 static_assert((kRecvBuffers & (kRecvBuffers - 1)) == 0, "buffer rings are powers of two");
 static_assert(kGatherMax <= 1024, "IOV_MAX");
+static_assert(2 * (kPongsMax + 2) <= kControlQueueMax, "pings alone fill no queue, nor echoed messages between them");
 
 }  // namespace spillway

@@ -54,7 +54,7 @@ std::size_t Outflow::settle_control(std::size_t taken) {
         control_taken_ = 0;
         control_.pop_front();
         --control_in_flight_;
-        if (pong_at_ != kNone) pong_at_ = pong_at_ == 0 ? kNone : pong_at_ - 1;
+        pongs_ >>= 1;
     }
     return taken;
 }
@@ -62,13 +62,13 @@ std::size_t Outflow::settle_control(std::size_t taken) {
 void Outflow::forget_control() {
     control_.clear();
     control_bytes_ = control_taken_ = control_in_flight_ = 0;
-    pong_at_ = kNone;
+    pongs_ = 0;
 }
 
 void Outflow::reset() {
     SPILLWAY_ASSERT(empty() && parts_ == 0);
     queue.shrink();
-    pong_at_ = kNone;
+    pongs_ = 0;
 }
 
 }  // namespace spillway::server

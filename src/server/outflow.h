@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -42,22 +43,24 @@ public:
         return true;
     }
     [[nodiscard]] bool control_full() const { return control_.size() >= kControlQueueMax; }
-    /// Of pongs only the newest waits: replaces one that is not under way.
+    /// A pong to each ping, in order, up to kPongsMax; beyond that the newest takes the place of the one before it, unless
+    /// that is under way (RFC 6455 section 5.5.3). False as push_control().
     [[nodiscard]] bool push_pong(std::string frame) {
-        if (pong_at_ != kNone && pong_at_ >= std::max<std::size_t>(control_in_flight_, control_taken_ != 0 ? 1 : 0)) {
-            control_bytes_ += frame.size() - control_[pong_at_].size();
-            control_[pong_at_] = std::move(frame);
+        if (std::popcount(pongs_) >= static_cast<int>(kPongsMax) && newest_pong() >= untouched()) {
+            std::string& newest = control_[newest_pong()];
+            control_bytes_ += frame.size() - newest.size();
+            newest = std::move(frame);
             return true;
         }
         if (!push_control(std::move(frame))) return false;
-        pong_at_ = control_.size() - 1;
+        pongs_ |= std::uint64_t{1} << (control_.size() - 1);
         return true;
     }
     /// Appends bytes of a connection that is no WebSocket; joined with the last that waits, so their number does not count.
     void append_stream(std::string_view bytes) {
         control_bytes_ += bytes.size();
-        const bool last_is_pong = pong_at_ != kNone && pong_at_ + 1 == control_.size();
-        if (!last_is_pong && control_.size() > std::max<std::size_t>(control_in_flight_, control_taken_ != 0 ? 1 : 0)) {
+        const bool last_is_pong = pongs_ != 0 && newest_pong() + 1 == control_.size();
+        if (!last_is_pong && control_.size() > untouched()) {
             control_.back() += bytes;
         } else {
             control_.emplace_back(bytes);
@@ -117,14 +120,20 @@ public:
     std::array<iovec, 16> parts{};
 
 private:
-    static constexpr std::size_t kNone = ~std::size_t{0};
     std::size_t settle_control(std::size_t taken);
+    /// Index of the first control frame of which nothing is on its way: it and those behind it may still change.
+    [[nodiscard]] std::size_t untouched() const {
+        return std::max<std::size_t>(control_in_flight_, control_taken_ != 0 ? 1 : 0);
+    }
+    /// Index; there must be a pong.
+    [[nodiscard]] std::size_t newest_pong() const { return static_cast<std::size_t>(std::bit_width(pongs_)) - 1; }
 
     std::deque<std::string> control_;  // whose elements stay where they are: the kernel may read them
     std::size_t control_bytes_ = 0;
     std::size_t control_taken_ = 0;  // bytes of the first that are on the wire
     std::size_t control_in_flight_ = 0;
-    std::size_t pong_at_ = kNone;
+    static_assert(kControlQueueMax <= 64, "a pong lies below this index");
+    std::uint64_t pongs_ = 0;  // bit i: control_[i] is a pong
     std::size_t parts_ = 0;
     bool head_first_ = false;
 };

@@ -217,14 +217,22 @@ onCores('echo: pings and pongs', options, (group) => {
       await echoes(client, op.pong, `p${i}`);
     }
   });
-  group('of a burst of pings at least the newest is answered', async (server) => {
+  group('2.10 ten pings in one write: ten pongs, in order', async (server) => {
     const client = await open(server);
-    client.raw.write(Buffer.concat(Array.from({ length: 1000 }, (_, i) => frame(op.ping, `p${i}`))));
-    for (;;) {
+    client.raw.write(Buffer.concat(Array.from({ length: 10 }, (_, i) => frame(op.ping, `p${i}`))));
+    for (let i = 0; i < 10; i++) await echoes(client, op.pong, `p${i}`);
+  });
+  group('R3 of 200 pings in one write sixteen are answered at least, in order, and the newest is the last', async (server) => {
+    const client = await open(server);
+    client.raw.write(Buffer.concat(Array.from({ length: 200 }, (_, i) => frame(op.ping, String(i)))));
+    const answered = [];
+    while (answered.at(-1) !== 199) {
       const pong = await client.frame();
       assert.equal(pong.opcode, op.pong);
-      if (pong.payload.toString() === 'p999') break;
+      answered.push(Number(pong.payload));
     }
+    assert.ok(answered.length >= 16, `${answered.length} pongs`);
+    assert.ok(answered.every((n, i) => i === 0 || n > answered[i - 1]), answered.join());
   });
   group('a ping in single bytes', async (server) => {
     const client = await open(server);

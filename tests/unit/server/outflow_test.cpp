@@ -243,62 +243,128 @@ TEST_CASE("whatever is pushed between sends, frames arrive whole and each kind i
 
 // ---- pongs
 
-TEST_CASE("R3 of pongs only the newest waits, in the place of the older one", "[server][outflow]") {
+namespace {
+
+/// "pong FIRST;" to "pong LAST;", each of which it pushes.
+Parts pushes_pongs(Fixture& f, std::size_t first, std::size_t last) {
+    Parts pongs;
+    for (std::size_t i = first; i <= last; ++i) {
+        pongs.push_back(base::concat("pong ", i, ";"));
+        CHECK(f.out.push_pong(pongs.back()));
+    }
+    return pongs;
+}
+
+std::string joined(const Parts& parts) {
+    std::string all;
+    for (const std::string& part : parts) all += part;
+    return all;
+}
+
+}  // namespace
+
+TEST_CASE("R3 ten pings at once are answered one by one, in order, before messages", "[server][outflow]") {
     Fixture f;
-    CHECK(f.out.push_control("c1"));
-    CHECK(f.out.push_pong("pong 1"));
-    CHECK(f.out.push_control("c2"));
-    CHECK(f.out.push_pong("pong two"));
-    CHECK(f.out.bytes() == 12);
-    CHECK(f.composes() == Parts{"c1", "pong two", "c2"});
+    f.message("m");
+    CHECK(f.out.push_control("c1;"));
+    const Parts pongs = pushes_pongs(f, 1, 10);
+    CHECK(f.out.push_control("c2;"));
+    CHECK(f.out.bytes() == 1 + 3 + joined(pongs).size() + 3);
+    f.flushes(1000);
+    CHECK(f.wire == "c1;" + joined(pongs) + "c2;m");
+}
+
+TEST_CASE("R3 of more pongs than may wait the newest stands in the last place", "[server][outflow]") {
+    for (const std::size_t more : {1U, 2U, 200U}) {
+        Fixture f;
+        Parts pongs = pushes_pongs(f, 1, kPongsMax);
+        CHECK(f.out.push_control("c"));
+        pongs.back() = pushes_pongs(f, kPongsMax + 1, kPongsMax + more).back();
+        CHECK(f.out.bytes() == joined(pongs).size() + 1);
+        f.flushes(1000);
+        CHECK(f.wire == joined(pongs) + "c");
+    }
 }
 
 TEST_CASE("R3 a pong that is under way is not replaced", "[server][outflow]") {
     Fixture f;
-    CHECK(f.out.push_pong("pong 1"));
-    CHECK(f.composes() == Parts{"pong 1"});
-    CHECK(f.out.push_pong("pong 2"));
-    CHECK(f.out.push_pong("pong 3"));
-    f.takes(2);
-    CHECK(f.out.push_pong("pong 4"));  // the first is partly on the wire, the second is not
-    CHECK(f.composes() == Parts{"ng 1", "pong 4"});
-    f.takes_all();
-    CHECK(f.out.push_pong("pong 5"));
-    f.composes();
-    f.takes(0);  // nothing was taken, so it waits again
-    CHECK(f.out.push_pong("pong 6"));
-    f.flushes(100);
-    CHECK(f.wire == "pong 1pong 4pong 6");
+    const Parts first = pushes_pongs(f, 1, kPongsMax);
+    CHECK(f.composes() == first);
+    pushes_pongs(f, 100, 101);
+    f.takes(joined(first).size() - 3);  // the last of them is partly on the wire
+    CHECK(f.out.push_pong("pong 102;"));
+    CHECK(f.out.push_pong("pong 103;"));
+    f.flushes(1000);
+    CHECK(f.wire == joined(first) + "pong 101;pong 102;pong 103;");
 }
 
-TEST_CASE("R3 the place of a waiting pong is known while what is before it goes", "[server][outflow]") {
+TEST_CASE("R3 a pong of which nothing was taken waits again", "[server][outflow]") {
     Fixture f;
-    CHECK(f.out.push_control("c1"));
-    CHECK(f.out.push_control("c2"));
-    CHECK(f.out.push_pong("p1"));
+    Parts pongs = pushes_pongs(f, 1, kPongsMax);
+    f.composes();
+    f.takes(0);
+    pongs.back() = pushes_pongs(f, 20, 21).back();
+    f.flushes(1000);
+    CHECK(f.wire == joined(pongs));
+}
+
+TEST_CASE("R3 the places of pongs are known while what is before them goes", "[server][outflow]") {
+    Fixture f;
+    CHECK(f.out.push_control("c1;"));
+    CHECK(f.out.push_control("c2;"));
+    Parts pongs = pushes_pongs(f, 1, kPongsMax);
     f.composes(1);
     f.takes_all();
-    CHECK(f.out.push_pong("p2"));
+    pongs.back() = pushes_pongs(f, 20, 20).back();
     f.composes(1);
     f.takes(1);
-    CHECK(f.out.push_pong("p3"));
-    CHECK(f.out.push_control("c3"));
-    f.composes();
-    f.takes(1 + 2);  // the pong is gone
-    CHECK(f.out.push_pong("p4"));
-    f.flushes(100);
-    CHECK(f.wire == "c1c2p3c3p4");
+    pongs.back() = pushes_pongs(f, 21, 21).back();
+    CHECK(f.out.push_control("c3;"));
+    f.composes(3);
+    f.takes_all();  // the rest of c2 and two pongs: there is room for two
+    const std::string later = joined(pushes_pongs(f, 22, 23));
+    CHECK(f.out.push_pong("pong x;"));
+    f.flushes(1000);
+    CHECK(f.wire == "c1;c2;" + joined(pongs) + "c3;" + later.substr(0, later.size() / 2) + "pong x;");
 }
 
-TEST_CASE("R3 a flood of pings costs one pong while the client does not read", "[server][outflow]") {
+TEST_CASE("R3 a flood of pings costs a few pongs while the client does not read", "[server][outflow]") {
     Fixture f;
     f.partial("message", 1);
     f.composes();
-    for (int i = 0; i < 10'000; ++i) CHECK(f.out.push_pong(base::concat("pong ", i)));
-    CHECK(f.out.bytes() == 6 + 9);
+    std::size_t most = 0;
+    for (int i = 0; i < 10'000; ++i) {
+        CHECK(f.out.push_pong(std::string(2 + kControlPayloadMax, 'p')));
+        most = std::max<std::size_t>(most, f.out.bytes());
+    }
+    CHECK(most == 6 + kPongsMax * (2 + kControlPayloadMax));
+    f.takes_all();
+    f.composes();
+    for (int i = 0; i < 10'000; ++i) CHECK(f.out.push_pong(std::string(2 + kControlPayloadMax, 'q')));
+    CHECK(f.out.bytes() == (kPongsMax + 1) * (2 + kControlPayloadMax));
     f.takes_all();
     f.flushes(100);
-    CHECK(f.wire == "essagepong 9999");
+}
+
+TEST_CASE("R3 pings and echoed messages in turn never fill the control frames", "[server][outflow]") {
+    for (const std::size_t most : {1U, 7U, 16U, 64U}) {
+        for (const std::size_t taken : {0U, 1U, 5U, 40U}) {
+            Fixture f;
+            const auto floods = [&] {
+                for (int i = 0; i < 200; ++i) {
+                    REQUIRE(f.out.push_pong("pong;"));
+                    f.out.append_stream("s");
+                }
+            };
+            floods();
+            f.composes(most);
+            floods();
+            f.takes(std::min<std::size_t>(taken, f.under_way()));
+            floods();
+            f.flushes(1000);
+            CHECK(std::count(f.wire.begin(), f.wire.end(), 's') == 600);
+        }
+    }
 }
 
 // ---- limits
@@ -311,8 +377,8 @@ TEST_CASE("64 control frames wait, and one more is refused", "[server][outflow]"
     CHECK_FALSE(f.out.push_pong("p"));
     CHECK(f.out.bytes() == 65);
     f.composes(64);
-    f.takes(1);
-    CHECK(f.out.push_pong("p"));
+    f.takes(kPongsMax);
+    for (std::size_t i = 0; i < kPongsMax; ++i) CHECK(f.out.push_pong("p"));
     CHECK_FALSE(f.out.push_control("c"));
     CHECK(f.out.push_pong("q"));  // replaces, so it needs no room
 }
@@ -379,8 +445,10 @@ TEST_CASE("stream bytes are not joined to a pong", "[server][outflow]") {
     Fixture f;
     CHECK(f.out.push_pong("p1"));
     f.out.append_stream("s");
+    f.out.append_stream("t");
     CHECK(f.out.push_pong("p2"));
-    CHECK(f.composes() == Parts{"p2", "s"});
+    f.out.append_stream("u");
+    CHECK(f.composes() == Parts{"p1", "st", "p2", "u"});
 }
 
 // ---- endings
