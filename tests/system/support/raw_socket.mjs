@@ -15,15 +15,18 @@ export class RawSocket {
   #size = 0;
   #wake = [];
 
-  static async connect(server, { port = server.port, host = server.host, localAddress, path } = {}) {
+  /** `sip`: () => the most bytes that the next read of the socket may take; else as many as there are. */
+  static async connect(server, { port = server.port, host = server.host, localAddress, path, sip } = {}) {
     const raw = new RawSocket();
-    raw.socket = net.connect({ ...(path ? { path } : { port, host, localAddress }), noDelay: true, allowHalfOpen: true });
-    raw.socket.on('data', (chunk) => {
+    const take = (chunk) => {
       raw.#chunks.push(chunk);
       raw.#size += chunk.length;
       raw.received += chunk.length;
       raw.#notify();
-    });
+    };
+    const onread = sip && { buffer: () => Buffer.allocUnsafe(sip()), callback: (n, buffer) => (take(buffer.subarray(0, n)), true) };
+    raw.socket = net.connect({ ...(path ? { path } : { port, host, localAddress }), noDelay: true, allowHalfOpen: true, onread });
+    raw.socket.on('data', take);
     raw.socket.on('end', () => raw.#finish());
     raw.socket.on('close', () => raw.#finish());
     raw.socket.on('error', (error) => {
