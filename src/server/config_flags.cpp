@@ -133,13 +133,13 @@ base::Result<CommandLine> read_command_line(int argc, const char* const* argv) {
     app.allow_extras();
     app.set_help_flag("-h,--help");
     app.set_version_flag("--version", version_text());
-    const auto last = CLI::MultiOptionPolicy::TakeLast;
+    constexpr auto last = CLI::MultiOptionPolicy::TakeLast;
     app.add_option("--config", line.config_file)->multi_option_policy(last);
     app.add_option("--app", line.apps)
         ->expected(1)
         ->allow_extra_args(false)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-    const auto add = [last](CLI::App& to, const std::string& flag, std::string_view operand, std::string& word) {
+    const auto add = [](CLI::App& to, const std::string& flag, std::string_view operand, std::string& word) {
         return (operand.empty() ? to.add_flag(flag, word) : to.add_option(flag, word))->multi_option_policy(last);
     };
     std::vector<const CLI::Option*> options;
