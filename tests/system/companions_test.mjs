@@ -4,46 +4,16 @@
 // `spillway publish` and `spillway tail`, from outside, against each other and against what the tests' own clients see.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { Api } from './support/api.mjs';
 import { FeedReader, PlainPusher } from './support/clients.mjs';
+import { Companion } from './support/companion.mjs';
 import { deadline, until, within } from './support/deadline.mjs';
 import { quietPort } from './support/quiet_port.mjs';
-import { binary, cleanEnvironment, onCores, Server } from './support/server.mjs';
+import { onCores, Server } from './support/server.mjs';
 
 const options = { timeout: deadline(20_000) };
 const wrongSecret = { SPILLWAY_APP: 'app-id:app-key:wrong' };
-
-/** A companion under way. `input` is all of its standard input; null leaves it open. */
-class Companion {
-  stdout = '';
-  stderr = '';
-
-  constructor(server, words, { env, input = '' } = {}) {
-    this.words = words.join(' ');
-    const [command, ...rest] = words;
-    const url = server ? ['--url', server.wsUrl('')] : [];
-    this.child = spawn(binary, [command, ...url, ...rest], { env: cleanEnvironment(env), stdio: 'pipe' });
-    this.child.stdout.setEncoding('utf8').on('data', (text) => (this.stdout += text));
-    this.child.stderr.setEncoding('utf8').on('data', (text) => (this.stderr += text));
-    this.child.stdin.on('error', () => {});  // it may leave before it has read all
-    if (input !== null) this.child.stdin.end(input);
-    this.closed = new Promise((resolve) => this.child.on('close', (code, signal) => resolve({ code, signal })));
-    server?.own(this);
-  }
-  get lines() {
-    return this.stdout.split('\n').slice(0, -1);
-  }
-  async ended(code, ms = 10_000) {
-    const end = await within(ms, () => `end of ${this.words}; so far: ${this.stdout.slice(-300)}${this.stderr.slice(-300)}`, this.closed);
-    assert.deepEqual(end, { code, signal: null }, `${this.words}: ${this.stderr.slice(-500)}`);
-    return this;
-  }
-  close() {
-    if (this.child.exitCode === null) this.child.kill('SIGKILL');
-  }
-}
 
 const publish = (server, words, more) => new Companion(server, ['publish', ...words], more);
 const tail = (server, words, more) => new Companion(server, ['tail', ...words], more);

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Secrets stay inside: wherever one comes from, it is in no log line at any level, no figure, no page, no answer, no error,
-// and not in what the host shows of the process. Everything that succeeds and much that fails is done once, and everything
-// that was said is searched.
+// and not in what the host shows of the process, server or command. Everything that succeeds and much that fails is done
+// once, and everything that was said is searched: the whole log, from its first line.
 
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,6 +14,7 @@ import { fileURLToPath } from 'node:url';
 import WebSocket from 'ws';
 import { Api, feedAuth, signinAuth } from './support/api.mjs';
 import { FeedReader, PlainPusher } from './support/clients.mjs';
+import { Companion } from './support/companion.mjs';
 import { deadline, until, within } from './support/deadline.mjs';
 import { head, RawSocket } from './support/raw_socket.mjs';
 import { run, Server } from './support/server.mjs';
@@ -97,27 +98,29 @@ async function look(server, said, token) {
 }
 
 /** What the host shows of a process; `environ` to its own user and root alone. */
-function watch(server, said) {
+function watch({ pid }, said, whose = '') {
   for (const what of ['cmdline', 'comm', 'status', 'environ', 'limits', 'maps']) {
-    said.add(`/proc/PID/${what}`, readFileSync(`/proc/${server.pid}/${what}`, 'utf8'));
+    said.add(`/proc/PID/${what}${whose}`, readFileSync(`/proc/${pid}/${what}`, 'utf8'));
   }
 }
 
 async function live(settings, secrets, { token, during = async () => {} } = {}) {
   const said = new Said();
   const { env, flags = [], ...rest } = settings;
-  const server = await Server.start({ ...rest, env, flags: ['--log-level', 'trace', ...flags] });
+  const server = await Server.start({ ...rest, env, flags: ['--log-level', 'trace', ...flags], wholeLog: true });
   try {
     watch(server, said);
     await speak(server, said);
     await during(server, said);
     await look(server, said, token);
     watch(server, said);
+    assert.equal(await server.metric('spillway_log_lines_lost_total'), 0, 'nothing was logged that nobody saw');
     await server.stop();
   } finally {
     server.kill();
   }
   assert.match(server.stderr, / debug /, 'the log was at its most talkative');
+  assert.ok(server.logStart.includes('\n') && server.stderr.startsWith(server.logStart), 'the log is searched from its first line');
   said.add('the log', server.stderr);
   said.add('standard output', server.stdout);
   assert.ok(said.size > 40);
@@ -173,6 +176,65 @@ describe('no secret is told by anything', () => {
     const token = secret('token-flag');
     await live({ cores: 2, app, flags: ['--app', `a:k:${app.secret}`, `--app=b:l:${secret('flag-b')}`, '--dashboard-token', token] },
       [app.secret, secret('flag-b'), token], { token });
+  });
+
+  it('of commands: publish, tail, doctor, check-config, and one that takes over', options, async () => {
+    const app = { id: 'a', key: 'k', secret: secret('command') };
+    const [other, token] = [secret('other-app'), secret('token-command')];
+    const folder = mkdtempSync(path.join(tmpdir(), 'spillway-test-'));
+    const file = path.join(folder, 'f.toml');
+    writeFileSync(file, `[server]\ndashboard_token = "${token}"\n[[app]]\nid = "a"\nkey = "k"\nsecret_file = "${folder}/secret"\n`);
+    writeFileSync(path.join(folder, 'secret'), app.secret);
+    const flags = ['--app', `a:k:${app.secret}`, `--app=b:l:${other}`, '--dashboard-token', token];
+    const env = { SPILLWAY_APP: `a:k:${app.secret} b:l:${other}`, SPILLWAY_DASHBOARD_TOKEN: token };
+    const said = new Said();
+    const server = await Server.start({ app, cores: 2, flags: ['--app', `a:k:${app.secret}`, '--log-level', 'trace'], wholeLog: true });
+    const ended = async (words, more, code, to = server) => {
+      const { stdout, stderr } = await new Companion(to, words, more).ended(code);
+      said.add(words.join(' '), stdout + stderr);
+    };
+    try {
+      for (const [from, words, more] of [['flags', flags, {}], ['the environment', [], { env }], ['a file', ['--config', file], {}]]) {
+        const tails = [['--json'], ['--feed']].map((wire) => new Companion(server, ['tail', 'private-x', ...wire, ...words], more));
+        await server.untilMetric('spillway_subscriptions', {}, 2);
+        const publisher = new Companion(server, ['publish', 'private-x', 'e', '--stdin', ...words], { ...more, input: null });
+        publisher.child.stdin.write('hello\n');
+        await until('both have it', () => tails.every(({ stdout }) => stdout.includes('hello')));
+        for (const { child, words: command } of [...tails, publisher]) watch(child, said, ` of ${command.replace(/hush/g, '')}, secrets from ${from}`);
+        publisher.child.stdin.end();
+        await publisher.ended(0);
+        for (const one of tails) one.close();
+        await Promise.all(tails.map((one) => one.closed));
+        for (const { stdout, stderr } of [...tails, publisher]) said.add(`output, secrets from ${from}`, stdout + stderr);
+        await server.untilMetric('spillway_subscriptions', {}, 0);
+        await ended(['publish', 'private-x', 'e', 'd', ...words], more, 0);
+        await ended(['publish', 'no channel', 'e', 'd', ...words], more, 3);
+        await ended(['publish', 'x', 'e', 'd', '--url', 'http://127.0.0.1:1', ...words], more, 1, null);
+        await ended(['tail', 'x', '--url', 'http://127.0.0.1:1', ...words], more, 1, null);
+        await ended(['tail', ...words], more, 2);
+        for (const command of [['doctor'], ['doctor', '--json'], ['check-config', file]]) said.add(command.join(' '), await run([...command, ...words], more));
+      }
+      const wrong = { env: { SPILLWAY_APP: `a:k:${other}` } };
+      await ended(['publish', 'private-x', 'e', 'd'], wrong, 3);
+      for (const wire of [[], ['--feed']]) await ended(['tail', 'private-x', ...wire], wrong, 3);
+      const next = await Server.start({ app, cores: 2, wholeLog: true, flags: [...flags, '--log-level', 'trace', '--port', `${server.port}`, '--take-over'] });
+      try {
+        assert.deepEqual(await within(10_000, 'the end of the server that was succeeded', server.exited), { code: 0, signal: null });
+        watch(next, said, ' of a successor');
+        await next.stop();
+      } finally {
+        next.kill();
+      }
+      for (const { stderr, logStart } of [server, next]) {
+        assert.ok(logStart.includes('\n') && stderr.startsWith(logStart), 'the log is searched from its first line');
+        said.add('the log', stderr);
+      }
+    } finally {
+      server.kill();
+      rmSync(folder, { recursive: true, force: true });
+    }
+    assert.ok(said.size > 80, `${said.size}`);
+    said.search([app.secret, other, token]);
   });
 
   it('of what is refused at the start', options, async () => {

@@ -36,14 +36,21 @@ export class Server {
   app = developmentApp;
   stdout = '';
   stderr = '';
+  /** How the log began, whether that is still kept or not. */
+  logStart = '';
   exit = null;
   #clients = [];
   #directory = null;
   #saidAll = false;
+  #keptChars = 200_000;
 
-  /** Starts and waits for both ready lines. `toml` becomes a file given by --config. */
-  static async start({ flags = [], toml, cores, app, env, drainMs = 10_000, descriptorLimit, through } = {}) {
+  /**
+   * Starts and waits for both ready lines. `toml` becomes a file given by --config. The last 200,000 characters of the log
+   * are kept; with `wholeLog` all of it, for who must search all.
+   */
+  static async start({ flags = [], toml, cores, app, env, drainMs = 10_000, descriptorLimit, through, wholeLog = false } = {}) {
     const server = new Server();
+    if (wholeLog) server.#keptChars = Infinity;
     if (app) server.app = app;
     server.drainMs = drainMs;
     const all = ['--port', '0', '--metrics-port', '0'];
@@ -65,7 +72,10 @@ export class Server {
     this.child = spawn(program, words, { env: cleanEnvironment(env), stdio: ['ignore', 'pipe', 'pipe'] });
     this.pid = this.child.pid;
     this.child.stdout.setEncoding('utf8').on('data', (text) => (this.stdout += text));
-    this.child.stderr.setEncoding('utf8').on('data', (text) => (this.stderr = (this.stderr + text).slice(-200_000)));
+    this.child.stderr.setEncoding('utf8').on('data', (text) => {
+      if (this.logStart.length < 200) this.logStart = (this.logStart + text).slice(0, 200);
+      this.stderr = (this.stderr + text).slice(-this.#keptChars);
+    });
     this.exited = new Promise((resolve) => {
       const over = () => {
         this.#saidAll = true;
