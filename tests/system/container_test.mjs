@@ -5,12 +5,15 @@
 // under it; what the profile is to forbid is forbidden; settings of the manifest are taken by the binary.
 
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { Api } from './support/api.mjs';
 import { FeedReader, PlainPusher } from './support/clients.mjs';
 import { deadline } from './support/deadline.mjs';
@@ -19,6 +22,7 @@ import { WebhookReceiver } from './support/webhook_receiver.mjs';
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 const folder = path.join(here, '../../tools/container');
+const questions = readFileSync(path.join(here, 'support/kernel_questions.py'), 'utf8'); // as text: Python opens files with an ioctl of its own
 const profile = path.join(folder, 'seccomp.json');
 const under = (...words) => ['python3', path.join(here, 'support/under_seccomp.py'), profile, ...words, '--'];
 
@@ -69,6 +73,19 @@ describe('the seccomp profile', () => {
     }
   });
 
+  it('forbids sockets, ioctls and prctls that the server has no use for', options, async () => {
+    const [, ...words] = under();
+    const listener = net.createServer().listen(0, '127.0.0.1');
+    await once(listener, 'listening');
+    try {
+      const asked = await promisify(execFile)('python3', [...words, '/usr/bin/env', 'python3', '-c', questions, '127.0.0.1', String(listener.address().port)]);
+      assert.equal(asked.stdout.trim().split('\n').join(' '),
+        'NETLINK_AUDIT AF_PACKET AF_ALG AF_VSOCK TIOCSTI TIOCLINUX SIOCSIFFLAGS PR_SET_SECCOMP PR_SET_MM PR_SET_PTRACER', asked.stderr);
+    } finally {
+      listener.close();
+    }
+  });
+
   it('without io_uring the server ends and says what to allow', options, async () => {
     const { code, stderr } = await run(['--port', '0', '--metrics-port', '0'], { through: under('--without', 'io_uring_setup') });
     assert.equal(code, 1);
@@ -105,5 +122,12 @@ describe('the Kubernetes example', () => {
     const drain = seconds(/drain_timeout = "(\d+)s"/) + seconds(/"sleep", "(\d+)"/);
     assert.ok(seconds(/terminationGracePeriodSeconds: (\d+)/) > drain + 5);
     assert.equal(seconds(/cores = (\d+)/), seconds(/limits: \{ cpu: "(\d+)"/));
+  });
+
+  it('lets nobody but the monitoring at the metrics port', () => {
+    const policy = manifest.split('---\n').find((document) => document.includes('kind: NetworkPolicy'));
+    const rules = policy.slice(policy.indexOf('ingress:')).split('    - ports: ').slice(1);
+    assert.deepEqual(rules.map((rule) => [rule.match(/port: (\w+)/)[1], rule.includes('from:')]), [['clients', false], ['metrics', true]]);
+    for (const [name, port] of [['clients', 6001], ['metrics', 9601]]) assert.ok(manifest.includes(`{ name: ${name}, containerPort: ${port} }`));
   });
 });
