@@ -52,6 +52,7 @@ int main(int argc, char** argv, char** given_environment) {
         return loaded.exit_code;
     }
     const auto& config = loaded.config;
+    if (!config.development_app) spillway::io::hide_memory();
     if (loaded.command == spillway::server::Command::doctor) {
         const auto diagnosis = spillway::server::diagnose(config, loaded.json);
         std::fputs(diagnosis.text.c_str(), stdout);
@@ -60,7 +61,6 @@ int main(int argc, char** argv, char** given_environment) {
     if (loaded.command == spillway::server::Command::publish) return spillway::client::publish(loaded.publish);
     if (loaded.command == spillway::server::Command::tail) return spillway::client::tail(loaded.tail);
     spillway::io::forbid_new_privileges();  // before there are threads: each inherits it
-    if (!config.development_app) spillway::io::hide_memory();
     log::init(log::level_named(config.log_level).value_or(log::Level::info),
               config.log_format == spillway::LogFormat::json ? log::Format::json : log::Format::text);
     if (secrets_shown)

@@ -12,6 +12,7 @@ import path from 'node:path';
 import { describe, it } from 'node:test';
 import { Api } from './support/api.mjs';
 import { FeedReader, PlainPusher } from './support/clients.mjs';
+import { Companion } from './support/companion.mjs';
 import { deadline, until } from './support/deadline.mjs';
 import { run, Server } from './support/server.mjs';
 
@@ -116,10 +117,13 @@ describe('any start', () => {
     for (const [settings, status] of [[{ app, toml: undefined, env: { SPILLWAY_APP: `a:k:${app.secret}` } }, 1], [{}, 0]]) {
       const server = await Server.start({ through: asNobody, cores: 1, ...settings });
       try {
-        const look = spawnSync(asNobody[0], [...asNobody.slice(1), 'cat', `/proc/${server.pid}/maps`], { encoding: 'utf8' });
-        assert.equal(look.status, status, look.stderr);
+        const looked = (pid) => spawnSync(asNobody[0], [...asNobody.slice(1), 'cat', `/proc/${pid}/maps`]).status;
+        assert.equal(looked(server.pid), status);
         const client = await PlainPusher.open(server, { key: server.app.key });
         await client.roundTrip();
+        const tail = new Companion(server, ['tail', 'x'], { through: asNobody, env: settings.env });
+        await server.untilMetric('spillway_subscriptions', {}, 1);
+        assert.equal(looked(tail.child.pid), status, 'of spillway tail, which has the secret, too');
         await server.stop();
       } finally {
         server.kill();
