@@ -263,6 +263,21 @@ std::string told(const std::string& path, std::vector<Fault>& faults) {
     return text;
 }
 
+/// What the parser says, as one printable line: it shows characters of the file as they are, line feeds too. A number that
+/// is too large it shows whole, at its beginning: that may be a secret without its quotes.
+std::string reason(std::string_view description) {
+    std::string said(description);
+    const std::size_t begin = said.find(": '");
+    const std::size_t end = said.rfind('\'');
+    if (begin != std::string::npos && end > begin + 2) said.replace(begin, end + 1 - begin, ": the value");
+    std::string text;
+    for (std::size_t i = 0; i < said.size(); ++i) {
+        const std::string_view one = std::string_view(said).substr(i, 1);
+        text += one == "\\" ? "\\" : base::log::escaped(one);
+    }
+    return text;
+}
+
 }  // namespace
 
 base::Result<void> read_config_text(std::string_view text, const std::string& path, ConfigDraft& draft) {
@@ -270,7 +285,7 @@ base::Result<void> read_config_text(std::string_view text, const std::string& pa
     try {
         root = toml::parse(text, path);
     } catch (const toml::parse_error& error) {
-        return fail(concat(path, ':', error.source().begin.line, ": ", error.description()));
+        return fail(concat(path, ':', error.source().begin.line, ": ", reason(error.description())));
     }
     std::vector<Fault> faults;
     const Reading reading{path, draft, faults};

@@ -239,6 +239,7 @@ describe('no secret is told by anything', () => {
 
   it('of what is refused at the start', options, async () => {
     const one = secret('refused');
+    const number = '86120517395012345678901'; // a secret that lacks its quotes
     const folder = mkdtempSync(path.join(tmpdir(), 'spillway-test-'));
     const file = path.join(folder, 'f.toml');
     const said = new Said();
@@ -250,6 +251,7 @@ describe('no secret is told by anything', () => {
         `[[app]]\nid = "a"\nkey = "k"\nsecret = "${one}"\n[[app.webhook]]\nurl = "ftp://u:${one}@h/"\n`,
         `[[app]]\nid = "a"\nkey = "k"\nsecret = "${one}"\n[[app.webhook]]\nurl = "http://h/"\nheaders = { A = "${one}\\n" }\n`,
         `[[app]]\nid = "a"\nkey = "k"\nsecret = "${one}" oops\n`,
+        `[[app]]\nid = "a"\nkey = "k"\nsecret = ${number}\n`,
       ];
       for (const text of texts) {
         writeFileSync(file, text);
@@ -262,7 +264,7 @@ describe('no secret is told by anything', () => {
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
-    said.search([one, one.slice(0, 8)]);
+    said.search([one, one.slice(0, 8), number]);
   });
 });
 

@@ -862,6 +862,19 @@ TEST_CASE("the two ports must differ where their addresses meet", "[server][conf
     CHECK(load({"--port", "0", "--metrics-port", "0"}).run);
 }
 
+TEST_CASE("what the parser shows of a file is one printable line, and no number that may be a secret",
+          "[server][config]") {
+    CHECK(refusal("[[app]]\nclient_events = t\nid = 1\n") ==
+          "f:2: Error while parsing boolean: expected 'true', saw 't\\x0a'");
+    CHECK(refusal("a = tr\x1b[2J") == "f:1: Error while parsing boolean: expected 'true', saw 'tr\\x1b'");
+    for (const std::string_view number : {"86120517395012345678901", "0xFFFFFFFFFFFFFFFFF", "1e99999"}) {
+        const std::string told = refusal(concat("[[app]]\nsecret = ", number, "\n"));
+        CHECK(holds(told, "f:2: "));
+        CHECK(holds(told, ": the value "));
+        CHECK_FALSE(holds(told, number));
+    }
+}
+
 TEST_CASE("a limit that cannot be reached is pointed out", "[server][config]") {
     ConfigDraft draft;
     REQUIRE(read_config_text(concat(kApp, "max_event_bytes = \"2MiB\"\n"), "f", draft));
