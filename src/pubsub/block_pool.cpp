@@ -25,13 +25,22 @@ BlockPool::BlockPool(CoreId core, std::size_t endpoints) : core_(core), returns_
 BlockPool::~BlockPool() { trim(); }
 
 void BlockPool::trim() {
-    bytes_kept_ = 0;
-    for (std::size_t c = 0; c < kClasses; ++c) {
-        while (Block* block = free_[c]) {
-            base::unpoison(block, class_bytes(c));
-            free_[c] = block->next;
-            ::operator delete(static_cast<void*>(block));
-        }
+    for (std::size_t c = 0; c < kClasses; ++c) give_up(c, kept_[c].count);
+}
+
+void BlockPool::trim_unneeded() {
+    for (std::size_t c = 0; c < kClasses; ++c) give_up(c, kept_[c].surplus.take(kept_[c].count));
+}
+
+void BlockPool::give_up(std::size_t c, std::size_t count) {
+    Kept& kept = kept_[c];
+    kept.count -= count;
+    bytes_kept_ -= count * class_bytes(c);
+    for (; count != 0; --count) {
+        Block* block = kept.first;
+        base::unpoison(block, class_bytes(c));
+        kept.first = block->next;
+        ::operator delete(static_cast<void*>(block));
     }
 }
 
@@ -49,9 +58,11 @@ void* BlockPool::allocate(std::size_t bytes, std::uint8_t& size_class, std::uint
     size_class = static_cast<std::uint8_t>(c);
     granted = static_cast<std::uint32_t>(class_bytes(c));
     bytes_live_ += granted;
-    if (Block* block = free_[c]) {
+    Kept& kept = kept_[c];
+    if (Block* block = kept.first) {
         base::unpoison(block, class_bytes(c));
-        free_[c] = block->next;
+        kept.first = block->next;
+        kept.surplus.left(--kept.count);
         bytes_kept_ -= granted;
         return block;
     }
@@ -96,8 +107,9 @@ void BlockPool::free_own(Block* block) {
         ::operator delete(static_cast<void*>(block));
         return;
     }
-    block->next = free_[c];
-    free_[c] = block;
+    block->next = kept_[c].first;
+    kept_[c].first = block;
+    ++kept_[c].count;
     bytes_kept_ += bytes;
     base::poison(block, sizeof(Block), bytes);
 }

@@ -19,6 +19,8 @@
 #include <spillway/ids.h>
 #include <spillway/limits.h>
 
+#include "base/surplus.h"
+
 namespace spillway::pubsub {
 
 struct Block {
@@ -66,6 +68,8 @@ public:
 
     /// Hands to the allocator what is kept for reuse.
     void trim();
+    /// At even distances: a part of what nobody needs any more (base/surplus.h).
+    void trim_unneeded();
 
     /// Bytes of blocks of this pool in use anywhere; and kept for reuse.
     [[nodiscard]] std::uint64_t bytes_live() const { return bytes_live_; }
@@ -78,9 +82,17 @@ private:
 
     void* allocate(std::size_t bytes, std::uint8_t& size_class, std::uint32_t& granted);
     void free_own(Block* block);
+    void give_up(std::size_t c, std::size_t count);
+
+    /// Blocks kept for reuse, of one size.
+    struct Kept {
+        Block* first = nullptr;
+        std::size_t count = 0;
+        base::Surplus surplus;
+    };
 
     CoreId core_;
-    std::array<Block*, kClasses> free_{};
+    std::array<Kept, kClasses> kept_{};
     std::vector<Block*> returns_;
     std::size_t returns_waiting_ = 0;
     std::uint64_t bytes_live_ = 0;

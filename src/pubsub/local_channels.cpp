@@ -137,6 +137,7 @@ std::span<const std::byte> LocalChannels::pass_bytes(LocalChannel& channel, Wire
         if (!buffers_.empty()) {
             joined.swap(buffers_.back());
             buffers_.pop_back();
+            unneeded_.left(buffers_.size());
         }
         for (const Held* held : pass.messages) {
             const auto frame = held->message->frame(form);
@@ -152,6 +153,8 @@ void LocalChannels::keep_buffer(std::vector<std::byte>& buffer) {
     if (buffers_.size() < kBuffersKept && buffer.capacity() <= 2 * kJoinBytesMax) buffers_.push_back(std::move(buffer));
     std::vector<std::byte>().swap(buffer);
 }
+
+void LocalChannels::trim_unneeded() { buffers_.resize(buffers_.size() - unneeded_.take(buffers_.size())); }
 
 bool LocalChannels::close_if_unused(LocalChannel& channel) {
     if (channel.live != 0 || channel.joins_pending != 0 || channel.pass.active() ||

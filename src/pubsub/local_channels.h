@@ -38,6 +38,7 @@
 #include <spillway/limits.h>
 #include <spillway/message.h>
 
+#include "base/surplus.h"
 #include "pubsub/channel_key.h"
 #include "pubsub/message.h"
 
@@ -227,6 +228,9 @@ public:
             if (channel != nullptr) f(*channel);
     }
 
+    /// At even distances: a part of the memory kept for passes goes that nobody needs any more (base/surplus.h).
+    void trim_unneeded();
+
     void check_invariants() const;
 
 private:
@@ -265,6 +269,7 @@ private:
     std::size_t cores_;
     std::uint32_t step_;
     std::vector<std::vector<std::byte>> buffers_;       // for passes to join in
+    base::Surplus unneeded_;                            // of them
     std::vector<std::unique_ptr<LocalChannel>> slots_;  // null: free
     std::vector<std::uint32_t> next_generation_;
     std::vector<std::uint32_t> free_;

@@ -63,6 +63,7 @@ void MemoryGuard::step() {
 }
 
 void MemoryGuard::publish_gauges() {
+    trim_unneeded();
     Stats& stats = core_.stats;
     const auto subscriptions = static_cast<std::uint64_t>(std::max<std::int64_t>(stats.subscriptions.value(), 0));
     const auto set = [&stats](MemoryKind kind, std::uint64_t bytes) { stats.memory_of(kind).set(gauge(bytes)); };
@@ -76,6 +77,13 @@ void MemoryGuard::publish_gauges() {
         kRecvBuffers * kRecvBufferBytes + core_.ws.bytes_held() + core_.http.bytes_held() + core_.life.held_bytes());
     set(MemoryKind::sockets_estimate, core_.sender.waiting() * core_.config.socket_send_buffer);
     tidy_after_fall();
+}
+
+void MemoryGuard::trim_unneeded() {
+    if (core_.now < trim_due_) return;
+    trim_due_ = core_.now + kTrimEvery;
+    core_.blocks.trim_unneeded();
+    core_.channels.trim_unneeded();
 }
 
 /// Much of this core's memory has become free and no more does: the allocator, which puts it off, gives it back to the host.

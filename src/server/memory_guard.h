@@ -8,6 +8,7 @@
 // Thread: the core.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 
 #include "base/clock.h"
@@ -17,6 +18,9 @@
 namespace spillway::server {
 
 class Core;
+
+/// So often what is kept for reuse is looked through for what nobody needs.
+inline constexpr std::chrono::milliseconds kTrimEvery{100};
 
 class MemoryGuard {
 public:
@@ -40,6 +44,7 @@ private:
     void tell(std::uint64_t bytes);
     [[nodiscard]] std::uint64_t in_use(std::int64_t accounted, std::uint64_t resident);
     void cut(std::uint32_t permille);
+    void trim_unneeded();
     void tidy_after_fall();
 
     Core& core_;
@@ -48,6 +53,7 @@ private:
     bool short_ = false;
     base::Instant look_due_{};
     base::Instant tidy_due_{};
+    base::Instant trim_due_{};
     std::uint64_t resident_seen_ = 0;
     std::int64_t accounted_then_ = 0;
     std::uint64_t used_last_ = 0;  // bytes accounted for of this core, at the last look

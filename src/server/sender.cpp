@@ -11,8 +11,7 @@
 namespace spillway::server {
 namespace {
 
-/// Kept in any case; and at most, after a turn in which very many clients gained something: some 8 MiB.
-constexpr std::size_t kSpareOutflows = 256;
+/// Kept at most, after a turn in which very many clients gained something: some 8 MiB.
 constexpr std::size_t kSpareOutflowsMax = 8192;
 /// Waiting for memory of the kernel, not for the peer: look again a little later.
 constexpr std::chrono::milliseconds kRetryAfter{50};
@@ -209,7 +208,7 @@ Outflow& Sender::outflow_of(Client& client) {
         if (spare_.empty()) spare_.push_back(std::make_unique<Outflow>());
         client.out = spare_.back().release();
         spare_.pop_back();
-        spare_least_ = std::min(spare_least_, spare_.size());
+        unneeded_.left(spare_.size());
         ++outflows_;
     }
     return *client.out;
@@ -235,9 +234,10 @@ void Sender::account(Outflow& out) {
 }
 
 void Sender::trim_spare() {
-    const std::size_t keep = std::max(kSpareOutflows, spare_.size() - std::min(spare_.size(), spare_least_ / 4));
+    if (core_.now < trim_due_) return;
+    trim_due_ = core_.now + kTrimEvery;
+    const std::size_t keep = spare_.size() - unneeded_.take(spare_.size());
     for (; keep < spare_.size(); spare_.pop_back()) outflow_bytes_ -= spare_.back()->accounted;
-    spare_least_ = spare_.size();
 }
 
 void Sender::let_go(const Client& client, const pubsub::QueueEntry& entry, DropReason reason) {

@@ -22,6 +22,7 @@
 #include <spillway/limits.h>
 
 #include "base/fifo.h"
+#include "base/surplus.h"
 #include "io/completion.h"
 #include "pubsub/local_channels.h"
 #include "pubsub/send_queue.h"
@@ -95,7 +96,7 @@ public:
     [[nodiscard]] std::uint64_t outflow_bytes() const { return outflow_bytes_; }
     /// Clients whose socket is full.
     [[nodiscard]] std::uint64_t waiting() const { return waiting_; }
-    /// Now and then: gives back outflows that nobody has needed since the last time.
+    /// Any time: every kTrimEvery a part of the outflows goes that nobody needs any more (base/surplus.h).
     void trim_spare();
     /// Outflows lent to clients.
     [[nodiscard]] std::uint64_t outflows() const { return outflows_; }
@@ -145,7 +146,8 @@ private:
     std::array<msghdr, kSendBatch> messages_{};
     base::Fifo<std::uint64_t> dirty_;
     std::vector<std::unique_ptr<Outflow>> spare_;
-    std::size_t spare_least_ = 0;             // since the last trim
+    base::Surplus unneeded_;  // of the spare ones
+    base::Instant trim_due_{};
     base::Fifo<io::Completion> zero_copied_;  // completions that a batch brought
     std::uint64_t outflows_ = 0;
     std::uint64_t outflow_bytes_ = 0;

@@ -141,3 +141,17 @@ onCores('a budget of backlogs', { toml, app, flags: ['--backlog-bytes', '4MiB', 
     assert.ok(metrics.sum('spillway_queued_bytes') <= 4 * MiB + 50_000 * 2);
   });
 });
+
+onCores('memory for reuse', { cores: [1], toml, app, flags: ['--queue-bytes', '8MiB', '--socket-send-buffer', '16KiB'] }, (group) => {
+  group('a burst is not remembered: what it needed goes when nobody needs it', async (server) => {
+    const frames = { kind: 'frames' };
+    const slow = await sleepers(server, 'all', 3);
+    const api = new Api(server, { connections: 1 });
+    for (let n = 0; n < 60; n++) await api.publish('all', 'e', 'x'.repeat(50_000));
+    await server.untilMetric('spillway_memory_bytes', frames, (bytes) => bytes > 2 * MiB);
+    for (const client of slow) client.close();
+    await server.untilMetric('spillway_messages_held', {}, 0);
+    await server.untilMetric('spillway_memory_bytes', frames, (bytes) => bytes < 64 * 1024, 15_000);
+    await server.untilMetric('spillway_memory_bytes', { kind: 'queues' }, (bytes) => bytes < 16 * 1024, 15_000);
+  });
+});

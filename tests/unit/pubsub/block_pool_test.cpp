@@ -122,6 +122,35 @@ TEST_CASE("B1 what is kept for reuse can be handed back, and the pool goes on", 
     CHECK(pool.bytes_kept() == 0);
 }
 
+TEST_CASE("a pool does not remember its largest burst", "[pubsub][block_pool]") {
+    BlockPool pool(0, 1);
+    const auto burst = [&pool](std::size_t count, std::size_t bytes) {
+        std::vector<Parcel*> blocks;
+        for (std::size_t i = 0; i < count; ++i) blocks.push_back(parcel(pool, bytes));
+        for (Parcel* block : blocks) pool.release(block);
+    };
+    Parcel* held = parcel(pool, 1000);
+    burst(500, 128);
+    burst(100, 16 * kKiB);
+    CHECK(pool.bytes_kept() == 500 * 128 + 100 * 16 * kKiB);
+
+    pool.trim_unneeded();
+    const std::uint64_t before = pool.bytes_kept();
+    pool.trim_unneeded();  // never all at once
+    CHECK(pool.bytes_kept() < before);
+    CHECK(pool.bytes_kept() > before * 9 / 10);
+
+    for (int i = 0; i < 200; ++i) {
+        burst(20, 128);
+        pool.trim_unneeded();
+    }
+    CHECK(pool.bytes_kept() == 20 * 128);  // what is needed every time stays
+    for (int i = 0; i < 100; ++i) pool.trim_unneeded();
+    CHECK(pool.bytes_kept() == 0);
+    CHECK(pool.bytes_live() == held->bytes);
+    pool.release(held);
+}
+
 TEST_CASE("R7 whoever reads a block that was freed is caught", "[pubsub][block_pool][hardening]") {
     if (!test::kFreedIsFilled) SKIP("release builds do not fill freed memory");
     BlockPool pool(0, 1);

@@ -508,6 +508,31 @@ TEST_CASE("C2 one message is sent from where it lies, several from one joined co
     CHECK(f.messages.nothing_left());
 }
 
+TEST_CASE("memory that large passes were joined in is kept for the next, and goes when no pass needs it",
+          "[pubsub][local_channels]") {
+    Fixture f;
+    f.joins(1);
+    std::uint64_t seq = 0;
+    const auto capacity_of_pass = [&](std::size_t bytes) {
+        f.gathers(++seq, bytes);
+        f.gathers(++seq, bytes);
+        f.boards();
+        static_cast<void>(f.channels.pass_bytes(f.channel, WireForm::pusher));
+        const std::size_t capacity = f.channel.pass.joined[0].capacity();
+        f.walks_on();
+        return capacity;
+    };
+    REQUIRE(capacity_of_pass(20'000) >= 40'000);
+    f.channels.trim_unneeded();
+    CHECK(capacity_of_pass(10) >= 40'000);
+    f.channels.trim_unneeded();  // it was needed since
+    CHECK(capacity_of_pass(10) >= 40'000);
+    f.channels.trim_unneeded();
+    f.channels.trim_unneeded();
+    CHECK(capacity_of_pass(10) < 1000);
+    CHECK(f.messages.nothing_left());
+}
+
 TEST_CASE("C4 a pass knows whether one of its messages excludes somebody", "[pubsub][local_channels]") {
     Fixture f;
     f.joins(1);
