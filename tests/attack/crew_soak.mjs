@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The ordinary life of a server, fast: visitors who come, subscribe, speak and leave in any way, readers that are too slow,
-// publications of all sizes and priorities.
+// publications of all sizes and priorities; and residents, who stay, and come back when the server does.
 
 import { performance } from 'node:perf_hooks';
 import { Api, channelAuth, feedAuth } from '../system/support/api.mjs';
@@ -10,9 +10,39 @@ import { LightClient } from './light_client.mjs';
 import { seeded } from './seeded.mjs';
 
 const kChannels = 60;
+const kBackAfterMs = 50;
 const channelOf = (n) => `${['', '', 'private-', 'presence-', 'cache-', 'private-cache-'][n % 6]}soak-${n}`;
 
 let life = null;
+
+/** Subscribes to one channel for good: half of them Pusher clients, half feeds. */
+class Resident {
+  isHere = false;
+  times = 0;
+
+  constructor(life, i) {
+    Object.assign(this, { life, isFeed: i % 2 === 1 });
+    this.#come();
+  }
+
+  #come() {
+    const { server } = this.life;
+    const target = this.isFeed ? `/feed/resident?key=${server.app.key}` : `/app/${server.app.key}?protocol=7`;
+    this.client = new LightClient(server, target, { localAddress: '127.0.8.201' });
+    if (this.isFeed) this.client.answer.then((status) => status === 101 && this.#arrived());
+    else this.client.answer.then(() => this.client.send({ event: 'pusher:subscribe', data: { channel: 'resident' } }));
+    this.client.onMessage = (payload) => !this.isFeed && payload.includes('subscription_succeeded') && this.#arrived();
+    this.client.onEnd = () => {
+      this.isHere = false;
+      if (!this.life.over) setTimeout(() => this.#come(), kBackAfterMs);
+    };
+  }
+
+  #arrived() {
+    this.isHere = !this.client.ended;
+    this.times++;
+  }
+}
 
 class Life {
   open = new Set();
@@ -20,15 +50,20 @@ class Life {
   published = 0;
   refused = 0;
   paused = false;
+  pace = 1;
+  over = false;
 
-  constructor(server, { visitorsPerSecond, slow, publishesPerSecond, seed }) {
+  constructor(server, { visitorsPerSecond, slow, publishesPerSecond, residents, seed }) {
     Object.assign(this, { server, random: seeded(seed), slow });
+    this.residents = Array.from({ length: residents }, (_, i) => new Resident(this, i));
     this.api = new Api({ ...server, own: (one) => one }, { connections: 4 });
     const every = (perSecond, act) => {
-      const start = performance.now();
-      let n = 0;
+      let [last, due] = [performance.now(), 0];
       return setInterval(() => {
-        for (; start + (n * 1000) / perSecond <= performance.now(); n++) if (!this.paused) act();
+        const now = performance.now();
+        due += ((now - last) * perSecond * this.pace) / 1000;
+        last = now;
+        for (; due >= 1; due--) if (!this.paused) act();
       }, 5);
     };
     this.timers = [
@@ -97,9 +132,11 @@ class Life {
   }
 
   end() {
+    this.over = true;
     this.timers.forEach(clearInterval);
     this.api.close();
     for (const client of this.open) client.destroy();
+    for (const { client } of this.residents) client.destroy();
   }
 }
 
@@ -111,5 +148,12 @@ export function livePause(paused) {
   life.paused = paused;
   if (paused) for (const client of life.open) if (client.isSlow) client.destroy();
 }
-export const liveFigures = () => ({ open: life.open.size, visits: life.visits, published: life.published, refused: life.refused });
+/** So many times as many visits and publications a second as they agreed on. */
+export function livePace(pace) {
+  life.pace = pace;
+}
+export const liveFigures = () => ({
+  open: life.open.size, visits: life.visits, published: life.published, refused: life.refused,
+  here: life.residents.filter(({ isHere }) => isHere).length, returns: life.residents.map(({ times }) => times - 1),
+});
 export const liveEnd = () => life.end();
