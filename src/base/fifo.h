@@ -32,6 +32,13 @@ public:
     }
     [[nodiscard]] T& front() { return (*this)[0]; }
     [[nodiscard]] T& back() { return (*this)[count_ - 1]; }
+    [[nodiscard]] const T& front() const { return (*this)[0]; }
+    [[nodiscard]] const T& back() const { return (*this)[count_ - 1]; }
+
+    /// It will not allocate up to so many; their memory is not only promised by the host but there.
+    void reserve(std::size_t count) {
+        while (ring_.size() < count) grow();
+    }
 
     void push_back(T value) {
         if (count_ == ring_.size()) grow();

@@ -23,6 +23,7 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <type_traits>
@@ -36,8 +37,14 @@ class SpscQueue {
     static_assert(std::is_trivially_copyable_v<T>, "elements are copied as bytes and never destroyed");
 
 public:
+    /// When the host gives the memory that was allocated: bit by bit, as the first lap comes to it, or all at once.
+    enum class Pages : std::uint8_t { on_first_lap, at_once };
+
     /// `capacity` elements, a power of two, all of them usable. Allocates once (std::bad_alloc).
-    explicit SpscQueue(std::size_t capacity) : slots_(allocate(capacity)), mask_(capacity - 1) {}
+    explicit SpscQueue(std::size_t capacity, Pages pages = Pages::on_first_lap)
+        : slots_(allocate(capacity)), mask_(capacity - 1) {
+        if (pages == Pages::at_once) std::memset(static_cast<void*>(slots_), 0, capacity * sizeof(T));
+    }
     ~SpscQueue() { ::operator delete(slots_, kAlignment); }
     SpscQueue(const SpscQueue&) = delete;
     SpscQueue& operator=(const SpscQueue&) = delete;

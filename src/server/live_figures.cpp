@@ -37,6 +37,7 @@ void LiveFigures::look(base::Instant now, std::int64_t unix_ms) {
     const bool first = before_.empty();
     const double span = std::max(seconds(now - looked_), 1e-3);
     looked_ = now;
+    points_.reserve(kPointsMax + 1);
     before_.resize(cores_.size());
     now_.resize(cores_.size());
     LivePoint point;

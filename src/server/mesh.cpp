@@ -19,7 +19,12 @@ Mesh::Mesh(std::size_t cores, std::size_t capacity)
     SPILLWAY_ASSERT(cores >= 1 && cores <= kCoresMax);
     const std::size_t n = endpoints();
     boxes_.reserve(n * n);
-    for (std::size_t i = 0; i < n * n; ++i) boxes_.push_back(std::make_unique<base::SpscQueue<Envelope>>(capacity_));
+    // To and from the control thread little is said: a first lap takes months, and would look like a leak as long.
+    using Box = base::SpscQueue<Envelope>;
+    for (std::size_t i = 0; i < n * n; ++i) {
+        const bool control = i / n == cores_ || i % n == cores_;
+        boxes_.push_back(std::make_unique<Box>(capacity_, control ? Box::Pages::at_once : Box::Pages::on_first_lap));
+    }
 }
 
 MeshPort::MeshPort(Mesh& mesh, CoreId self)

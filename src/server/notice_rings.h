@@ -30,9 +30,11 @@ public:
     /// Enough for every client of a core to leave a channel of its own in one go, while the reader is at work.
     static constexpr std::size_t kCapacity = 1U << 14;
 
-    /// `capacity` per core, a power of two.
+    /// `capacity` per core, a power of two. 128 KiB each, and from the start: notices are so rare that a first lap would look
+    /// like a leak for minutes or hours.
     explicit NoticeRings(std::size_t cores, std::size_t capacity = kCapacity) {
-        for (std::size_t i = 0; i < cores; ++i) rings_.push_back(std::make_unique<Ring>(capacity));
+        for (std::size_t i = 0; i < cores; ++i)
+            rings_.push_back(std::make_unique<Ring>(capacity, Ring::Pages::at_once));
     }
     ~NoticeRings() {
         drain([](std::unique_ptr<webhooks::Notice>) {});

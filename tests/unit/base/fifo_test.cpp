@@ -58,3 +58,16 @@ TEST_CASE("H3 a fifo that has grown keeps its memory while it is used, and lets 
     CHECK(fifo.capacity() == 0);
     CHECK(fifo.empty());
 }
+
+TEST_CASE("a fifo with room for so many allocates no more for them", "[base][fifo]") {
+    Fifo<int> fifo;
+    fifo.push_back(1);
+    fifo.reserve(601);
+    CHECK(fifo.capacity() == 1024);
+    for (int i = 2; i <= 601; ++i) fifo.push_back(i);
+    CHECK(fifo.capacity() == 1024);
+    CHECK(fifo.front() == 1);
+    CHECK(fifo.back() == 601);
+    fifo.reserve(0);
+    CHECK(fifo.capacity() == 1024);
+}
