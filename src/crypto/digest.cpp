@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <new>
 
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
@@ -51,7 +52,8 @@ std::array<unsigned char, kBytes> digest(const EVP_MD* algorithm, std::string_vi
     const bool done = context != nullptr && EVP_DigestInit_ex2(context.get(), algorithm, nullptr) == 1 &&
                       EVP_DigestUpdate(context.get(), message.data(), message.size()) == 1 &&
                       EVP_DigestFinal_ex(context.get(), result.data(), &length) == 1;
-    SPILLWAY_ASSERT(done && length == kBytes);
+    if (!done) throw std::bad_alloc();  // nothing else can be in its way
+    SPILLWAY_ASSERT(length == kBytes);
     return result;
 }
 
