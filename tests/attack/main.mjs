@@ -14,7 +14,7 @@
 
 import { parseArgs } from 'node:util';
 import { rows } from './rows/index.mjs';
-import { keep, kept, tableOf, write } from './scorecard.mjs';
+import { build, keep, kept, tableOf, write } from './scorecard.mjs';
 import { Crew, Trial } from './trial.mjs';
 
 const { values: flags } = parseArgs({
@@ -34,6 +34,7 @@ if (unknown.length > 0) {
 }
 const playing = flags.write && !wanted ? [] : rows.filter(({ id }) => !wanted || wanted.includes(id));
 
+const version = playing.length > 0 ? build() : null;
 const crew = new Crew({ quick: flags.quick ?? false, timed: !flags.quick && !flags.shared });
 const lines = [];
 let trial;
@@ -48,7 +49,7 @@ for (const row of playing) {
   const line = await trial.run();
   line.seconds = Math.round((Date.now() - start) / 1000);
   lines.push(line);
-  if (!flags.quick) keep([line]);
+  if (!flags.quick) keep([line], version);
   console.log(`${line.id.padEnd(4)} ${line.verdict}${line.p99 ? `  p99 ${line.p99.join(' / ')} ms` : ''}  ${line.result}  [${line.seconds} s]`);
   if (line.story) console.error(line.story);
 }
