@@ -11,6 +11,7 @@ export * from './crew_frames.mjs';
 export * from './crew_http.mjs';
 export * from './crew_pusher.mjs';
 export * from './crew_soak.mjs';
+export { forget, ledger } from './ledger.mjs';
 
 let innocents;
 let held = [];
@@ -20,6 +21,7 @@ export async function innocentsStart(server, options) {
   await innocents.start();
 }
 export const innocentsEnter = (phase) => innocents.enter(phase);
+export const innocentsMark = () => innocents.mark();
 export const innocentsFinish = () => innocents.finish();
 export const innocentsLeave = () => innocents.leave();
 

@@ -71,8 +71,9 @@ export class Innocents {
   phases = Array.from({ length: 4 }, () => new Histogram());
   readers = [];
   sent = 0;
-  refused = 0;
+  refused = {}; // publications, by the code of the error
   cuts = {};
+  #marked = 0;
   #phase = 0;
   #joined = 0;
   #over = false;
@@ -95,12 +96,18 @@ export class Innocents {
     await until('the innocents are subscribed', () => this.#joined === Math.ceil(this.wanted / 2), 10_000);
     const target = signedTarget(app, { method: 'GET', path: `/apps/${app.id}/publish` });
     this.publisher = new LightClient(this.server, target);
-    this.publisher.onMessage = (payload) => payload.includes('"error"') && this.refused++;
+    this.publisher.onMessage = (payload) => this.#answered(payload.toString());
     this.publisher.onEnd = () => this.left(this.publisher);
     if ((await this.publisher.answer) !== 101) throw new Error(`the publisher was refused with ${this.publisher.status}`);
     this.started = performance.now();
     this.timer = setInterval(() => this.#publishDue(), 2);
     if (this.speakMs > 0) this.speaking = setInterval(() => this.#speak(), this.speakMs);
+  }
+
+  #answered(text) {
+    if (!text.includes('"error"')) return;
+    const why = JSON.parse(text).error;
+    this.refused[why] = (this.refused[why] ?? 0) + 1;
   }
 
   /** A message that is not the publisher's. */
@@ -127,6 +134,11 @@ export class Innocents {
     for (const { client } of this.readers) client.write(frame(op.ping, 'on', { mask: Buffer.alloc(4) }));
   }
 
+  /** What somebody has now was published before: who is cut from now on must have had it. Returns how many messages those are. */
+  mark() {
+    return (this.#marked = Math.max(...this.readers.map((reader) => reader.next)));
+  }
+
   /** What is published from now on belongs to phase n. */
   enter(n) {
     this.#phase = n;
@@ -139,15 +151,19 @@ export class Innocents {
     const all = () => this.readers.every((r) => r.client.ended || r.next >= this.sent);
     await until('all is there', all, 5000).catch(() => {});
     const staying = this.readers.filter((r) => !r.client.ended);
-    let [lost, doubled, disordered] = [0, 0, 0];
+    const refused = Object.values(this.refused).reduce((sum, n) => sum + n, 0);
+    let [lost, short, doubled, disordered] = [0, 0, 0, 0];
     for (const reader of staying) {
       // A publication that was refused is nobody's message.
-      lost += Math.max(0, reader.gone.size + (this.sent - reader.next) - this.refused);
+      lost += Math.max(0, reader.gone.size + (this.sent - reader.next) - refused);
+    }
+    for (const reader of this.readers) {
+      if (reader.client.ended) short += reader.gone.size + Math.max(0, this.#marked - reader.next);
       doubled += reader.doubled;
       disordered += reader.disordered;
     }
     return {
-      sent: this.sent, refused: this.refused, readers: this.readers.length, staying: staying.length, lost, doubled, disordered,
+      sent: this.sent, refused: this.refused, readers: this.readers.length, staying: staying.length, lost, short, doubled, disordered,
       cuts: this.cuts, deliveries: this.phases.reduce((sum, p) => sum + p.count, 0), phases: this.phases.map((p) => p.summary()),
     };
   }

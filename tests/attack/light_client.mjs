@@ -6,6 +6,7 @@
 
 import net from 'node:net';
 import { closeFrame, frame, op, upgradeHead } from '../system/support/frame_client.mjs';
+import { noteCode, noteStatus } from './ledger.mjs';
 
 const mask = Buffer.from([1, 2, 3, 4]);
 export const textFrame = (text) => frame(op.text, text, { mask });
@@ -18,18 +19,26 @@ export class LightClient {
   ended = false;
   torn = false; // the connection ended inside a frame
   onMessage = null; // (payload, opcode), for text and binary
+  onPong = null; // (payload)
   onEnd = null;
   #rest = kNothing;
   #answered;
 
-  /** `silent`: pings are not answered. `answer` resolves with the status. */
-  constructor(server, target, { localAddress, silent = false, sip } = {}) {
+  /**
+   * `silent`: pings are not answered. `path`: by this Unix socket. `headers`: of the request, as bytes in latin1. `first`: frames
+   * behind the request, not waiting for its answer. `answer` resolves with the status.
+   */
+  constructor(server, target, { localAddress, silent = false, sip, path, headers, first = kNothing } = {}) {
     this.silent = silent;
+    this.place = path ?? server.port;
     this.answer = new Promise((resolve) => (this.#answered = resolve));
     this.openedAt = 0;
     const onread = sip && { buffer: Buffer.alloc(sip), callback: (n, buffer) => (this.#take(Buffer.from(buffer.subarray(0, n))), false) };
-    this.socket = net.connect({ port: server.port, host: server.host, localAddress, noDelay: true, onread });
-    this.socket.on('connect', () => this.socket.write(upgradeHead(target)));
+    this.socket = net.connect({ ...(path ? { path } : { port: server.port, host: server.host, localAddress, noDelay: true }), onread });
+    this.socket.on('connect', () => {
+      this.socket.write(upgradeHead(target, { change: headers }), 'latin1');
+      if (first.length > 0) this.socket.write(first);
+    });
     this.socket.on('data', (chunk) => this.#take(chunk));
     this.socket.on('error', () => {});
     this.socket.on('close', () => this.#over());
@@ -53,6 +62,7 @@ export class LightClient {
         return;
       }
       this.status = Number(bytes.toString('latin1', 9, 12));
+      noteStatus(this.place, this.status);
       this.openedAt = performance.now();
       bytes = bytes.subarray(end + 4);
       this.#answered(this.status);
@@ -80,8 +90,10 @@ export class LightClient {
   #frame(opcode, payload) {
     if (opcode === op.text || opcode === op.binary) this.onMessage?.(payload, opcode);
     else if (opcode === op.ping && !this.silent) this.write(frame(op.pong, payload, { mask }));
+    else if (opcode === op.pong) this.onPong?.(payload);
     else if (opcode === op.close) {
       this.closeCode = payload.length >= 2 ? payload.readUInt16BE(0) : 1005;
+      noteCode(this.place, this.closeCode);
       if (!this.silent) this.socket.end(closeFrame(this.closeCode === 1005 ? 1000 : this.closeCode));
     }
   }

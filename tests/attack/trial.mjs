@@ -2,24 +2,33 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One row of the scorecard: a server, innocents before, during and after, the attack, and the bars that hold for every row:
-// nothing lost, doubled or out of order for the innocents, their p99 at most 20 ms or three times its calm value, the same
-// process, descriptors and memory back within ten seconds.
+// nothing lost, doubled, refused or out of order for the innocents, their p99 at most 20 ms or three times its calm value, the
+// same process, descriptors and memory back within ten seconds, every connection counted, and its end.
 
 import { availableParallelism } from 'node:os';
 import { Api } from '../system/support/api.mjs';
 import { residencyTells, until } from '../system/support/deadline.mjs';
 import { Server } from '../system/support/server.mjs';
+import { miscounted } from './counts.mjs';
 import { Helper } from './helper.mjs';
+import * as here from './ledger.mjs';
 
 export const MiB = 1024 * 1024;
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 export const mib = (bytes) => `${(bytes / MiB).toFixed(1)} MiB`;
 export const list = (counts) => Object.entries(counts).map(([what, n]) => `${n} x ${what}`).join(', ') || 'none';
+const total = (counts) => Object.values(counts).reduce((sum, n) => sum + n, 0);
+
+/** What the innocents' messages belong to; the warm-up is not judged. */
+const phase = { warmUp: 0, calm: 1, during: 2, after: 3 };
+/** A p99 of fewer messages says nothing. */
+const kMessagesMin = 10;
 
 /** The processes that attack and the one of the innocents; with CPUs of their own where there are four. */
 export class Crew {
   #helpers = new Map();
+  #fallen = [];
 
   /** `timed`: there are bars of time. */
   constructor({ quick, timed }) {
@@ -41,10 +50,23 @@ export class Crew {
     if (!this.#helpers.has(name)) this.#helpers.set(name, new Helper(this.pinned ? cpu : undefined));
     return this.#helpers.get(name);
   }
-  /** The sudden end of an attacker: all of its connections are reset by the kernel. */
-  fell(i) {
+  /** The sudden end of an attacker, who did this at these places: all of its connections are reset by the kernel. */
+  async fell(i, places) {
+    this.#fallen.push(await this.attacker(i).call('ledger', places));
     this.attacker(i).kill();
     this.#helpers.delete(i);
+  }
+
+  /** From now on, what is done at these places is noted anew. */
+  async forget(places) {
+    this.#fallen = [];
+    here.forget(places);
+    await Promise.all([...this.#helpers.values()].map((helper) => helper.call('forget', places)));
+  }
+  /** What all of them, and this process, did and saw at these places. */
+  async ledger(places) {
+    const theirs = await Promise.all([...this.#helpers.values()].map((helper) => helper.call('ledger', places)));
+    return here.sum([...theirs, ...this.#fallen, here.ledger(places)]);
   }
   end() {
     for (const helper of this.#helpers.values()) helper.kill();
@@ -98,15 +120,24 @@ export class Trial {
     return new Api(this.server, { connections: 1 });
   }
 
+  /** Where the server is reached. */
+  get places() {
+    return [this.server.port, this.server.metricsPort, ...(this.unixPath ? [this.unixPath] : [])];
+  }
+  fell(i) {
+    return this.crew.fell(i, this.places);
+  }
+
   async #start() {
-    const { flags = [], ...settings } = this.row.server?.(this) ?? {};
+    const { flags = [], cores = this.crew.cores, ...settings } = this.row.server?.(this) ?? {};
     const drainMs = this.row.drainMs ?? 5000;
-    const common = ['--cores', this.crew.cores, '--drain-timeout', `${drainMs}ms`];
+    const common = ['--cores', cores, '--drain-timeout', `${drainMs}ms`];
     this.server = await Server.start({ ...settings, flags: [...common, ...flags], drainMs });
     this.pid = this.server.pid;
-    const readers = this.n(200, 20);
-    this.innocentClients = readers + 1;
-    await this.crew.innocents.call('innocentsStart', this.address, { readers, ...this.row.innocents });
+    await this.crew.forget(this.places);
+    this.readers = this.n(200, 20);
+    this.innocentClients = this.readers + 1;
+    await this.crew.innocents.call('innocentsStart', this.address, { readers: this.readers, ...this.row.innocents });
     await this.#warm();
   }
 
@@ -120,6 +151,8 @@ export class Trial {
   }
 
   async #calm() {
+    await sleep(this.n(500, 50)); // what the warm-up left to do is done
+    await this.crew.innocents.call('innocentsEnter', phase.calm);
     await sleep(this.n(2000, 250));
     this.before = await this.server.metrics();
     this.calmDescriptors = this.server.descriptors();
@@ -142,17 +175,33 @@ export class Trial {
     await sleep(this.n(5000, 200));
   }
 
+  /** Every connection, and every end; nobody publishes any more, the innocents are still there. */
+  async #count() {
+    let wrong = ['the server does not say what it counted'];
+    const agrees = async () => {
+      const metrics = await this.server.metrics();
+      wrong = miscounted({ metrics, before: this.before, ledger: await this.crew.ledger(this.places) });
+      return wrong.length === 0;
+    };
+    await until('the counts agree', agrees, 10_000).catch(() => {});
+    for (const text of wrong) this.bar(false, text);
+  }
+
   #judge(innocents) {
-    const { phases } = innocents;
+    const { phases, refused } = innocents;
     this.bar(innocents.lost === 0, `${innocents.lost} lost`);
     this.bar(innocents.doubled === 0, `${innocents.doubled} doubled`);
     this.bar(innocents.disordered === 0, `${innocents.disordered} out of order`);
+    if (!this.row.mayRefuse) this.bar(total(refused) === 0, `publications of innocents refused: ${list(refused)}`);
     if (!this.row.ends) this.bar(Object.keys(innocents.cuts).length === 0, `innocents cut: ${list(innocents.cuts)}`);
-    if (!this.crew.timed) return;
-    const most = Math.max(20, 3 * phases[0].p99);
-    const judged = { during: [['during', phases[1]], ['after', phases[2]]], after: [['after', phases[2]]], none: [] };
-    for (const [when, phase] of judged[this.row.p99 ?? 'during']) {
-      if (phase.count > 0) this.bar(phase.p99 <= most, `p99 ${when} ${phase.p99} ms, ${most.toFixed(1)} allowed`);
+    this.bar(innocents.short === 0, `${innocents.short} messages that were published before are missing at those who were cut`);
+    if (this.quick) return;
+    const judged = { during: ['calm', 'during', 'after'], after: ['calm', 'after'], none: [] }[this.row.p99 ?? 'during'];
+    const most = Math.max(20, 3 * phases[phase.calm].p99);
+    for (const when of judged) {
+      const { count, p99 } = phases[phase[when]];
+      this.bar(count >= kMessagesMin * this.readers, `the innocents had but ${Math.round(count / this.readers)} messages ${when}`);
+      if (when !== 'calm') this.timeBar(p99 <= most, `p99 ${when} ${p99} ms, ${most.toFixed(1)} allowed`);
     }
   }
 
@@ -160,15 +209,16 @@ export class Trial {
     await this.row.before?.(this);
     await this.#start();
     await this.#calm();
-    await this.crew.innocents.call('innocentsEnter', 1);
+    await this.crew.innocents.call('innocentsEnter', phase.during);
     this.result = await this.row.attack(this);
-    await this.crew.innocents.call('innocentsEnter', 2);
+    await this.crew.innocents.call('innocentsEnter', phase.after);
     if (!this.row.ends) {
       this.bar(this.server.exit === null && this.server.pid === this.pid, 'the process ended');
       this.server.closeClients();
       await this.#after();
     }
     const innocents = await this.crew.innocents.call('innocentsFinish');
+    if (!this.row.ends) await this.#count();
     this.#judge(innocents);
     this.innocents = innocents;
     this.endBytes = this.server.exit ? 0 : this.server.residentBytes();
@@ -198,9 +248,10 @@ export class Trial {
     }
     const { innocents } = this;
     if (innocents) {
-      line.p99 = innocents.phases.slice(0, 3).map((phase) => (phase.count > 0 ? phase.p99 : null));
-      line.worst = innocents.phases[1].max;
+      line.p99 = ['calm', 'during', 'after'].map((when) => innocents.phases[phase[when]]).map(({ count, p99 }) => (count > 0 ? p99 : null));
+      line.worst = innocents.phases[phase.during].max;
       line.deliveries = innocents.deliveries;
+      if (this.row.mayRefuse) this.result += `; of the innocents' ${innocents.sent} messages ${total(innocents.refused)} were refused (${list(innocents.refused)})`;
       line.grown = this.endBytes === 0 ? null : this.endBytes - this.calmBytes;
     }
     return { ...line, result: this.result ?? '', verdict: this.faults.length === 0 ? 'holds' : `fails: ${this.faults.join('; ')}`, story: this.story };

@@ -83,7 +83,7 @@ export const handshakes = [
       const came = await Promise.all([0, 1].map(herd));
       t.bar(came.every(({ subscribed }) => subscribed === half), 'not all came');
       await Promise.all([2, 3].map((i) => t.order('count', undefined, i))); // they are there
-      for (const i of [0, 1]) t.crew.fell(i);
+      await Promise.all([0, 1].map((i) => t.fell(i)));
       const start = Date.now();
       const back = await Promise.all([2, 3].map(herd));
       t.bar(back.every(({ subscribed }) => subscribed === half), 'not all came back');
