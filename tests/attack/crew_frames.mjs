@@ -3,10 +3,9 @@
 //
 // Attacks in WebSocket frames, and below them.
 
-import { randomBytes } from 'node:crypto';
 import net from 'node:net';
 import { frame, op, upgradeHead } from '../system/support/frame_client.mjs';
-import { seeded } from './seeded.mjs';
+import { bytesOf, seeded } from './seeded.mjs';
 import { LightClient, many, textFrame } from './light_client.mjs';
 
 const mask = Buffer.from([5, 6, 7, 8]);
@@ -79,15 +78,18 @@ export async function announce(server, { n, target, declare, ms = 3000 }) {
   return codes;
 }
 
-/** Whatever bytes: some raw, some behind a right upgrade, as frames or not. Each must come to an end. */
+/**
+ * Whatever bytes: some raw, some behind a right upgrade, as frames or not. Each must come to an end. What connection i does comes
+ * from the seed and i alone.
+ */
 export async function noise(server, { connections, seed, width = 100, ms }) {
-  const random = seeded(seed);
   const targets = [`/app/${server.app.key}?protocol=7`, `/feed/noise?key=${server.app.key}`, '/echo'];
   const end = Date.now() + ms;
   let [done, hung, sent] = [0, 0, 0];
   const one = (i) => new Promise((resolve) => {
     const socket = net.connect({ port: server.port, host: server.host, localAddress: `127.0.3.${1 + (i % 8)}`, noDelay: true });
-    const bytes = randomBytes(1 + random(random(4) === 0 ? 4000 : 60));
+    const random = seeded(seed, i + 1);
+    const bytes = bytesOf(random, 1 + random(random(4) === 0 ? 4000 : 60));
     let answered = false;
     const say = () => {
       if (random(2) === 0) bytes[0] = [0x81, 0x82, 0x88, 0x89, 0x8a, 0x01, 0x00, 0xff][random(8)];

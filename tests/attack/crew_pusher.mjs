@@ -211,7 +211,6 @@ function mutated(bytes, random) {
 
 /** The corpus one by one, then `messages` mutated ones by `clients`: what each was answered with. */
 export async function garbage(server, { clients, messages, seed, ms }) {
-  const random = seeded(seed);
   const samples = corpus();
   const outcome = { corpus: samples.length, error: 0, close: 0, neither: 0, mutated: 0, errors: 0, closes: 0, hung: 0 };
   let speaker = await Speaker.open(server);
@@ -231,6 +230,7 @@ export async function garbage(server, { clients, messages, seed, ms }) {
     while (outcome.mutated < messages && Date.now() < end) {
       one ??= await Speaker.open(server);
       const before = one.errorCount;
+      const random = seeded(seed, outcome.mutated + 1);
       const batch = Array.from({ length: 50 }, () => frame(op.text, mutated(samples[random(samples.length)], random), { mask }));
       outcome.mutated += batch.length;
       one.client.write(Buffer.concat(batch));
