@@ -4,6 +4,7 @@
 // Attacks in WebSocket frames, and below them.
 
 import net from 'node:net';
+import { until } from '../system/support/deadline.mjs';
 import { frame, op, upgradeHead } from '../system/support/frame_client.mjs';
 import { bytesOf, seeded } from './seeded.mjs';
 import { LightClient, many, textFrame } from './light_client.mjs';
@@ -13,20 +14,19 @@ const repeated = (bytes, times) => Buffer.concat(Array(times).fill(bytes));
 
 /** What a flood consists of: bytes sent again and again, and how many frames are in them. */
 const floods = {
-  pings: () => repeated(frame(op.ping, 'x'.repeat(100), { mask }), 500),
   oneByte: () => repeated(frame(op.text, 'x', { mask }), 8000),
   fragments: () => repeated(frame(op.continuation, 'x', { mask, fin: false }), 8000),
 };
-const frames = { pings: 500, oneByte: 8000, fragments: 8000 };
+const frames = { oneByte: 8000, fragments: 8000 };
 
-/** `clients` write as fast as the server takes it; who is closed comes back at once. `deaf` of them read nothing. */
-export async function flood(server, { what, target, clients, deaf = 0, ms, localAddress = '127.0.2.1' }) {
+/** `clients` write as fast as the server takes it; who is closed comes back at once. */
+export async function flood(server, { what, target, clients, ms, localAddress = '127.0.2.1' }) {
   const bytes = floods[what]();
   const codes = {};
   let [opened, answers] = [0, 0];
   const end = Date.now() + ms;
   const live = new Set();
-  const lane = async (i) => {
+  const lane = async () => {
     while (Date.now() < end) {
       const client = new LightClient(server, target, { localAddress });
       live.add(client);
@@ -37,7 +37,6 @@ export async function flood(server, { what, target, clients, deaf = 0, ms, local
         continue;
       }
       opened++;
-      if (i < deaf) client.pause();
       if (what === 'fragments') client.write(frame(op.text, 'x', { mask, fin: false }));
       await new Promise((resolve) => {
         const pump = () => {
@@ -55,9 +54,74 @@ export async function flood(server, { what, target, clients, deaf = 0, ms, local
       client.destroy();
     }
   };
-  await Promise.all(Array.from({ length: clients }, (_, i) => lane(i)));
+  await Promise.all(Array.from({ length: clients }, lane));
   for (const client of live) client.destroy();
   return { opened, frameBytes: bytes.length / frames[what], answers, codes };
+}
+
+const kPings = 500; // at once
+const numbered = frame(op.ping, '0'.repeat(100), { mask: Buffer.alloc(4) });
+
+/** The next pings, with their numbers. */
+function pingsFrom(n) {
+  const bytes = repeated(numbered, kPings);
+  for (let k = 0; k < kPings; k++) bytes.latin1Write(String(n + k).padStart(10, '0'), k * numbered.length + numbered.length - 100);
+  return bytes;
+}
+
+let pingers = [];
+
+/** n clients for a flood of pings; `deaf`: they read nothing from the beginning. */
+export async function pingersCome(server, { n, target, deaf = false, localAddress = '127.0.2.1' }) {
+  const clients = await many(n, 50, () => {
+    const client = new LightClient(server, target, { localAddress });
+    client.answer.then(() => deaf && client.pause());
+    client.onPong = (payload) => {
+      const number = Number(payload.latin1Slice(0, 10));
+      if (number <= client.last) client.disordered++;
+      client.last = number;
+      client.pongs++;
+    };
+    return Object.assign(client, { deaf, sent: 0, pongs: 0, last: -1, disordered: 0 });
+  });
+  pingers.push(...clients);
+  return clients.filter(({ status }) => status === 101).length;
+}
+
+/** All of them write numbered pings as fast as the server takes them, for `ms`. Returns how many. */
+export async function pingFlood(ms) {
+  const end = Date.now() + ms;
+  await Promise.all(pingers.map((client) => new Promise((resolve) => {
+    const pump = () => {
+      if (Date.now() >= end || client.ended || client.closeCode !== null) return resolve();
+      const bytes = pingsFrom(client.sent);
+      client.sent += kPings;
+      if (client.write(bytes)) setImmediate(pump); // the others have their turn, too
+    };
+    client.socket.on('drain', pump);
+    client.onEnd = resolve;
+    pump();
+  })));
+  return pingers.reduce((sum, client) => sum + client.sent, 0);
+}
+
+/**
+ * The deaf ones read, too. `pongs` in all; `waited`: the most that one of them got now; `behind`: clients whose last pong is not
+ * that for their last ping; `disordered`: pongs that are older than one before.
+ */
+export async function pingersEnd() {
+  for (const client of pingers) client.sip();
+  const isNewest = (client) => client.last === client.sent - 1;
+  await until('each has its newest pong', () => pingers.every((client) => isNewest(client) || client.ended), 10_000).catch(() => {});
+  const sum = (value) => pingers.reduce((total, client) => total + value(client), 0);
+  const result = {
+    pongs: sum((client) => client.pongs), waited: Math.max(...pingers.filter(({ deaf }) => deaf).map(({ pongs }) => pongs)),
+    behind: sum((client) => !isNewest(client)), disordered: sum((client) => client.disordered),
+    cut: sum((client) => client.ended || client.closeCode !== null),
+  };
+  for (const client of pingers) client.destroy();
+  pingers = [];
+  return result;
 }
 
 /** n clients announce a message of `declare` bytes (a decimal text) and send one: how they were closed. */
@@ -148,21 +212,36 @@ export async function resets(server, { ms, width = 100, channel = 'reset' }) {
   return n;
 }
 
-/** n clients of the echo endpoint each send a message of `bytes` at the same moment; waits for all of it to come back. */
 let echoers = [];
-export async function echoersOpen(server, { n }) {
-  echoers = await many(n, 200, (i) => new LightClient(server, '/echo', { localAddress: `127.0.5.${1 + (i % 8)}` }));
-  return echoers.filter((client) => client.status === 101).length;
+const echoed = (bytes) => frame(op.binary, Buffer.alloc(bytes, 'e'), { mask });
+
+function expectEcho(client, bytes) {
+  client.expected = (client.expected ?? 0) + 1;
+  client.got ??= 0;
+  client.onMessage = (payload) => (client.got += payload.length === bytes ? 1 : 1e9);
 }
+
+/**
+ * n clients of the echo endpoint come and say a message of `bytes` at once, waiting for no answer, by TCP or by the Unix socket
+ * `path`. Returns how many have their connection, with the message on its way; the server may be a stopped one.
+ */
+export async function echoersCome(server, { n, bytes, path }) {
+  const first = echoed(bytes);
+  await many(n, 500, (i) => {
+    const client = new LightClient(server, '/echo', { localAddress: `127.0.5.${1 + (i % 8)}`, path, first });
+    expectEcho(client, bytes);
+    echoers.push(client);
+    return client;
+  }, ({ socket }) => new Promise((resolve) => socket.once('connect', resolve).once('close', resolve)));
+  return echoers.filter(({ socket }) => !socket.destroyed).length;
+}
+/** Each of them says a message of `bytes` at the same moment. */
 export async function echoersSend(bytes) {
-  const message = frame(op.binary, Buffer.alloc(bytes, 'e'), { mask });
-  for (const client of echoers) {
-    client.expected = (client.expected ?? 0) + 1;
-    client.got ??= 0;
-    client.onMessage = (payload) => (client.got += payload.length === bytes ? 1 : 1e9);
-  }
+  const message = echoed(bytes);
+  for (const client of echoers) expectEcho(client, bytes);
   await Promise.all(echoers.map((client) => new Promise((resolve) => client.socket.write(message, resolve))));
 }
+/** Waits for all of it to come back: how many lack something. */
 export async function echoersDone(ms) {
   const end = Date.now() + ms;
   const missing = () => echoers.filter((client) => client.got !== client.expected).length;

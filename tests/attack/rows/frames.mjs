@@ -3,6 +3,8 @@
 //
 // Rows about WebSocket frames, bytes that are none, and readers that do not read.
 
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { until } from '../../system/support/deadline.mjs';
 import { list, mib, MiB, sleep } from '../trial.mjs';
 
@@ -38,6 +40,20 @@ async function feedSlowReaders(t, { channel, messages, rate, keepUp = async () =
 
 /** What n readers with queues of 1 MiB may be owed: how full a queue is is looked at before the message. */
 const allowed = (n) => n * (MiB + 10 * 1024);
+
+/** The server has read what was sent: no more than innocents and this question say comes in three times 20 ms. */
+async function allTaken(t) {
+  let before = 0;
+  for (let still = 0; still < 3; ) {
+    const bytes = await t.server.metric('spillway_bytes_received_total');
+    still = bytes - before < 4096 ? still + 1 : 0;
+    before = bytes;
+    await sleep(20);
+  }
+}
+
+/** A ring's completion queue (UringOptions). */
+const kCompletions = '8,192';
 
 export const frames = [
   {
@@ -90,18 +106,30 @@ export const frames = [
   {
     id: 'A5',
     name: 'ping flood',
-    load: (t) => `${t.n(20, 4)} clients as fast as they can, half of them reading no pong`,
+    load: (t) => `${t.n(20, 4)} clients as fast as they can, half of them reading nothing until the end`,
+    server: () => ({ flags: ['--write-timeout', '60s'] }),
     async attack(t) {
-      const clients = t.n(20, 4);
-      const seconds = t.n(8, 0.6);
-      const flood = t.tell('flood', { what: 'pings', target: app(t), clients, deaf: clients / 2, ms: seconds * 1000 });
-      let queued = 0;
-      const sampling = setInterval(async () => (queued = Math.max(queued, await t.server.metric('spillway_queued_bytes').catch(() => 0))), 200);
-      const { frameBytes, codes } = await flood.finally(() => clearInterval(sampling));
-      const rate = await taken(t, { frameBytes, seconds });
+      const [half, seconds] = [t.n(10, 2), t.n(8, 0.6)];
+      const deaf = await t.tell('pingersCome', { n: half, target: `/feed/deaf?key=${t.server.app.key}`, deaf: true });
+      const others = await t.tell('pingersCome', { n: half, target: app(t) });
+      t.bar(deaf === half && others === half, 'not all came');
+      // Messages fill their sockets and wait, so that no pong gets away any more.
+      const api = t.api();
+      for (let n = 0; n < 120; n++) await api.publish('deaf', 'e', 'x'.repeat(9000));
+      api.close();
+      await t.server.untilMetric('spillway_queued_bytes', {}, (bytes) => bytes > half * 9000);
+      const sent = await t.order('pingFlood', seconds * 1000);
+      await allTaken(t);
+      const { pongs, waited, behind, disordered, cut } = await t.order('pingersEnd');
       const grown = t.peak - t.calmBytes;
       t.bar(grown < 32 * MiB, `grew by ${mib(grown)}`);
-      return `${rate} pings taken; at most ${queued} bytes queued in all, ${mib(grown)} more resident; ends: ${list(codes)}`;
+      t.bar(cut === 0, `${cut} were cut`);
+      t.bar(pongs >= 2 * half, `but ${pongs} pongs`);
+      t.bar(behind === 0, `${behind} did not get the pong for their newest ping`);
+      t.bar(disordered === 0, `${disordered} pongs out of order`);
+      t.bar(waited <= 2, `${waited} pongs waited for one that read nothing`); // one that was being sent, and the newest
+      return `${(sent / seconds / 1e6).toFixed(2)} M/s pings taken, ${pongs} pongs, each client's last for its newest ping; ` +
+        `${waited} waited for one that read nothing, ${mib(grown)} more resident`;
     },
   },
   {
@@ -127,23 +155,35 @@ export const frames = [
   },
   {
     id: 'A14',
-    name: 'all speak while the server is stopped: more than its buffers and completion queue hold',
-    load: (t) => `${t.n(2000, 300)} clients x ${t.n(6, 2)} messages of 16 KiB, each time in a stop of ${t.n(200, 100)} ms`,
-    server: () => ({ flags: ['--echo', '/echo'] }),
+    name: 'all come and speak while the server is stopped: more than its buffers and completion queue hold',
+    load: (t) => `one core of 2,048 buffers and ${kCompletions} completions; ${t.n('4,000 clients by TCP and as many by a Unix socket', '200 clients')}, ` +
+      `who have said ${t.n(16, 48)} KB before they are accepted; then ${t.n(4, 2)} times 16 KB from ${t.n('half of them', 'all')}`,
+    before: (t) => (t.unixPath = path.join(tmpdir(), `spillway-attack-${process.pid}.sock`)),
+    // One core, so that all come to the same ring; and the kernel holds 4,096 for each socket that is listened on.
+    server: (t) => ({ cores: t.crew.pinned ? '0,' : '1', flags: ['--echo', '/echo', '--max-message', '64KiB', '--unix-socket', t.unixPath] }),
     p99: 'after',
     async attack(t) {
-      const n = await t.tell('echoersOpen', { n: t.n(2000, 300) });
-      t.bar(n === t.n(2000, 300), 'not all came');
-      for (let round = 0; round < t.n(6, 2); round++) {
+      const each = t.n(4000, 200);
+      const ways = t.n([undefined, t.unixPath], [undefined]);
+      const stopped = async (act) => {
         t.server.signal('SIGSTOP');
-        await t.order('echoersSend', 16_000);
-        await sleep(t.n(200, 100));
+        await act();
         t.server.signal('SIGCONT');
-        const missing = await t.order('echoersDone', 10_000);
-        t.bar(missing === 0, `${missing} echoes are missing`);
-      }
-      await t.order('echoersLeave');
-      return `all echoes came; ${await t.grew('uring_no_buffers_total')} receives found no buffer, ${await t.grew('uring_overflows_total')} overflows of the completion queue`;
+        for (const i of ways.keys()) {
+          const missing = await t.order('echoersDone', 20_000, i);
+          t.bar(missing === 0, `${missing} echoes are missing`);
+        }
+      };
+      await stopped(async () => {
+        const came = await Promise.all(ways.map((path, i) => t.tell('echoersCome', { n: each, bytes: t.n(16_000, 48_000), path }, i)));
+        t.bar(came.every((n) => n === each), `${list({ came })} of ${each}`);
+      });
+      for (let round = 0; round < t.n(4, 2); round++) await stopped(() => t.order('echoersSend', 16_000));
+      for (const i of ways.keys()) await t.order('echoersLeave', undefined, i);
+      const [starved, overflows] = [await t.grew('uring_no_buffers_total'), await t.grew('uring_overflows_total')];
+      t.bar(starved > 0, 'no receive found that there was no buffer');
+      t.bar(t.quick || overflows > 0, 'the completion queue did not overflow');
+      return `all echoes came; ${starved} receives found no buffer, ${overflows} overflows of the completion queue`;
     },
   },
   {
