@@ -301,16 +301,28 @@ export async function wrongAuth(server, { clients, ms }) {
 }
 
 const forged = '\n2026-01-01T00:00:00.000Z error forged\r\n{"level":"error","message":"forged"}\u001b[31m\u0000\u2028"\\';
+/** What a request head takes of it. */
+const forgedHeader = Buffer.from('"} {"level":"error","message":"forged"}\t\u2028\u0085"\\').toString('latin1');
+const forgedInLog = '"} {"level":"error","message":"forged"}\\x09\\xe2\\x80\\xa8\\xc2\\x85"\\x5c';
 
-/** What a peer can say that ends up in a log line, n times. */
+/**
+ * What a peer can say that ends up in a log line, n times: of those with an even number the head is refused, the others come in
+ * and go on. Returns how many had which status, and what the log must have of the headers.
+ */
 export async function inject(server, { n }) {
-  const targets = [
+  const refused = [
     `/app/${server.app.key}?protocol=7&client=${encodeURIComponent(forged)}`, `/app/${encodeURIComponent(forged)}?protocol=7`,
     `/feed/${encodeURIComponent(forged)}?key=${server.app.key}`, `/feed/x?key=${encodeURIComponent(forged)}`, '/%0a%0derror',
   ];
+  const taken = [`/app/${server.app.key}?protocol=7&client=${encodeURIComponent('"forged"\\\u2028')}`, `/feed/x?key=${server.app.key}`];
+  const statuses = {};
   await many(n, 50, (i) => i, async (i) => {
-    const client = new LightClient(server, targets[i % targets.length], { localAddress: '127.0.7.9' });
-    if ((await client.answer) === 101) {
+    const target = i % 2 ? taken[(i >> 1) % taken.length] : refused[(i >> 1) % refused.length];
+    const headers = { 'User-Agent': `agent ${i} ${forgedHeader}`, Origin: `origin ${forgedHeader}` };
+    const client = new LightClient(server, target, { localAddress: '127.0.7.9', headers });
+    const status = await client.answer;
+    statuses[status] = (statuses[status] ?? 0) + 1;
+    if (status === 101) {
       client.send({ event: 'pusher:subscribe', data: { channel: `bad${forged}` } });
       client.send({ event: `client-${forged}`, channel: forged, data: forged });
       client.send({ event: 'pusher:signin', data: { auth: forged, user_data: JSON.stringify({ id: forged }) } });
@@ -320,6 +332,7 @@ export async function inject(server, { n }) {
     }
     client.destroy();
   });
+  return { statuses, escaped: forgedInLog };
 }
 
 /** One client occupies `perSecond` new channels a second. */

@@ -118,22 +118,33 @@ export const protocol = [
   {
     id: 'A33',
     name: 'log and metric injection',
-    load: (t) => `${t.n(3000, 100)} connections with forged lines in target, names, data and close reason; JSON log, level debug`,
+    load: (t) => `${t.n(3000, 100)} connections with forged lines in target, headers, names, data and close reason, half of them let in; JSON log, level debug`,
     server: () => ({ flags: ['--log-format', 'json', '--log-level', 'debug'] }),
     async attack(t) {
       const n = t.n(3000, 100);
-      await t.tell('inject', { n });
+      let said = '';
+      t.server.child.stderr.on('data', (text) => (said += text));
+      const { statuses, escaped } = await t.tell('inject', { n });
+      const taken = statuses[101];
+      t.bar(taken === n / 2, `answers: ${list(statuses)}`);
       await until('all are gone', async () => (await t.server.clients()) === t.innocentClients, 5000);
-      await sleep(t.n(500, 100)); // the log has a thread of its own
-      const whole = t.server.stderr.slice(0, t.server.stderr.lastIndexOf('\n')); // more may be on its way
-      const lines = whole.slice(whole.indexOf('\n') + 1).split('\n');
+      const count = (words) => said.split(words).length - 1;
+      await until('the log has each end', () => count(') closed: ') >= taken, 10_000).catch(() => {}); // it has a thread of its own
+      const lines = said.slice(0, said.lastIndexOf('\n')).split('\n');
+      let intact = 0;
       for (const line of lines) {
         const entry = JSON.parse(line);
-        t.bar(Object.keys(entry).join() === 'time,level,message' && entry.level !== 'error' && /^[ -~]*$/.test(entry.message), `forged: ${line}`);
+        t.bar(Object.keys(entry).join() === 'time,level,message' && entry.level === 'debug' && /^[ -~]*$/.test(entry.message), `forged: ${line}`);
+        if (entry.message.includes(escaped)) intact++;
       }
+      // Each that was let in: it asks, it is in, it is closed. What it said of itself is there, escaped.
+      for (const words of [' asks for ', ') opened', ') closed: ']) t.bar(count(words) === taken, `${count(words)} lines with "${words}" for ${taken} clients`);
+      t.bar(intact === taken, `${intact} of ${taken} forged texts are in the log, escaped`);
       await t.server.metrics(); // reads strictly
       const lost = await t.server.metric('spillway_log_lines_lost_total');
-      return `the last ${lines.length} lines are one JSON object each, none of them forged; ${lost} lost; /metrics is well-formed`;
+      t.bar(lost === 0, `${lost} lines of the log are lost`);
+      return `${list(statuses)}; ${lines.length} lines, one JSON object each, three for each client that was let in, ${intact} with the forged text, escaped; ` +
+        `${lost} lost; /metrics is well-formed`;
     },
   },
 ];
