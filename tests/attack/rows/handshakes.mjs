@@ -140,6 +140,7 @@ export const handshakes = [
     load: (t) => `100 at a time, ${t.n(8, 0.6)} s`,
     async attack(t) {
       const n = await t.tell('resets', { ms: t.n(8000, 600), channel: 'reset' });
+      t.bar(n >= t.n(10_000, 200), `but ${n} connections`);
       await until('the subscriptions are back', async () => (await t.grew('subscriptions')) === 0, 10_000).catch(() => t.bar(false, 'subscriptions stay'));
       return `${n} connections, ${Math.round(n / t.n(8, 0.6))}/s; at the worst ${mib(t.peak - t.calmBytes)} more`;
     },
