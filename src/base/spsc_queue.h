@@ -123,6 +123,14 @@ public:
         return count;
     }
 
+    // -- while neither side is at work ----------------------------------------------------------------------------------
+
+    /// Calls f(const T&) for everything that was staged and not taken. For tests.
+    template <class F>
+    void for_each(F&& f) const {
+        for (std::size_t i = head_.load(std::memory_order_relaxed); i != staged_; ++i) f(slots_[i & mask_]);
+    }
+
 private:
     static constexpr std::size_t kLine = 64;  // bytes of a cache line on x86-64 and most of aarch64
     static constexpr std::size_t kGiveBack = 64;

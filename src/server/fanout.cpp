@@ -37,7 +37,7 @@ void Fanout::gather(const Broadcast& broadcast) {
     const std::uint32_t here = channel == nullptr ? 0 : channel->live;
     // Who left since the home counted. The home runs behind this core, never ahead of it.
     SPILLWAY_ASSERT(broadcast.expected >= here);
-    core_.stats.count_drop(DropReason::unsubscribed, *message, broadcast.expected - here);
+    core_.stats.count_drops(DropReason::unsubscribed, *message, broadcast.expected - here);
     if (here == 0) {
         core_.blocks.release(message);
         return;
@@ -161,12 +161,12 @@ void Fanout::offer_each(Channel& channel, const pubsub::Subscriber& subscriber, 
         const pubsub::Message& message = *held->message;
         if (message.seq < subscriber.first_seq) continue;
         if (is_not_for(message, client)) {
-            core_.stats.excluded.add();
+            core_.stats.count_excluded(message);
             if (client.gaps) core_.gaps.excluded(client, id, message.seq);
         } else if (client.state == ClientState::open) {
             core_.sender.offer(client, id, held);
         } else {
-            core_.stats.count_drop(DropReason::client_closed, message);
+            core_.stats.count_drop(DropReason::client_closed, message, client);
         }
     }
 }

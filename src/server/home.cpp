@@ -99,6 +99,7 @@ void Home::leave(CoreId from, const Leave& leave) {
         if (channel->subscribers() == 1) counts_.forget(*channel);
     }
     if (channel->subscribers() == 1) vacated(*channel);
+    if (witness_ != nullptr) witness_->left(from, channel->name);
     channel = channels_.leave(from, leave.local, leave.form);
     note_channels();
     if (channel == nullptr) return;
@@ -152,11 +153,7 @@ void Home::announce(pubsub::HomeChannel& channel, Priority priority, std::uint64
     message->kind = channel.kind;
     message->pusher_only = true;
     // To cores with feeds alone, too: whoever asks to be told of gaps there must see that this number was not for it.
-    pubsub::BlockPool::retain(message, static_cast<std::uint32_t>(channel.shares.size() - 1));
-    for (const pubsub::Share& share : channel.shares) {
-        core_.stats.broadcast_sent.add(share.total());
-        core_.port.send(share.core, Broadcast{message, share.local, share.total()});
-    }
+    broadcast(channel, message);
 }
 
 void Home::tell_count(pubsub::HomeChannel& channel) {
@@ -261,12 +258,16 @@ protocol::ChannelCounts Home::counts(const pubsub::ChannelKey& key) const {
 
 void Home::send_out(pubsub::HomeChannel& channel, PublishBody& body, std::string_view sender) {
     ++channel.seq;
-    pubsub::Message* message = encode(channel, body, sender);
+    broadcast(channel, encode(channel, body, sender));
+}
+
+void Home::broadcast(const pubsub::HomeChannel& channel, pubsub::Message* message) {
     // Counts are taken before the first push: a core may be done with its count before the next one has its own.
     pubsub::BlockPool::retain(message, static_cast<std::uint32_t>(channel.shares.size() - 1));
     for (const pubsub::Share& share : channel.shares) {
         const std::uint32_t expected = share.total();
         core_.stats.broadcast_sent.add(expected);
+        if (witness_ != nullptr) witness_->sent(channel.name, *message, share.core, expected);
         core_.port.send(share.core, Broadcast{message, share.local, expected});
     }
 }

@@ -38,6 +38,10 @@ class HomeWitness {
 public:
     /// A join took its place in the order of the channel that `from` knows as `local`.
     virtual void joined(CoreId from, LocalChannelId local, std::uint64_t client) = 0;
+    /// A subscriber of that core is one no more: what follows is not for it.
+    virtual void left(CoreId from, std::string_view channel) = 0;
+    /// A message of the channel leaves for a core, of which so many subscribers are to get it.
+    virtual void sent(std::string_view channel, const pubsub::Message& message, CoreId to, std::uint32_t expected) = 0;
     /// A publication took its place, whether or not anybody subscribes.
     virtual void sequenced(std::string_view channel, std::string_view data) = 0;
     /// A cache channel's last event is this one now; and the channel's members changed.
@@ -100,6 +104,8 @@ private:
     [[nodiscard]] bool try_sequence(CoreId from, const Publish& publish, std::string_view sender);
     [[nodiscard]] pubsub::Message* encode(pubsub::HomeChannel& channel, PublishBody& body, std::string_view sender);
     void send_out(pubsub::HomeChannel& channel, PublishBody& body, std::string_view sender);
+    /// Takes over the one count of `message`.
+    void broadcast(const pubsub::HomeChannel& channel, pubsub::Message* message);
     void note_client_event(const pubsub::ChannelKey& key, PublishBody& body, std::string_view sender);
     [[nodiscard]] std::unique_ptr<pubsub::ChannelState> make_state(const pubsub::ChannelKey& key) const;
     void count_changed(pubsub::HomeChannel& channel);

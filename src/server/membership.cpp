@@ -79,7 +79,7 @@ void Membership::leave(Client& client, std::uint32_t place, DropReason reason) {
     if (subscription.index != Subscription::kPending) {
         if (!channel.hidden) core_.stats.subscriptions.subtract();
         pubsub::LocalChannels::for_each_owed(channel, subscription.index, [&](const pubsub::Held* held) {
-            core_.stats.count_drop(reason, *held->message);
+            core_.stats.count_drop(reason, *held->message, client);
         });
         core_.channels.remove(channel, subscription.index,
                               [&](std::uint32_t slot, std::uint32_t back, std::uint32_t index) {

@@ -126,6 +126,14 @@ public:
     [[nodiscard]] bool inbox_empty();
     [[nodiscard]] bool outbox_waiting() const { return waiting_ != 0; }
     [[nodiscard]] std::size_t outbox_size() const { return waiting_; }
+    /// f(const Envelope&) for everything from here that nobody has taken. For tests, while no endpoint is at work.
+    template <class F>
+    void for_each_sent(F&& f) const {
+        for (std::size_t to = 0; to < peers_.size(); ++to) {
+            mesh_.box(self_, static_cast<CoreId>(to)).for_each(f);
+            for (const Envelope& envelope : peers_[to].outbox) f(envelope);
+        }
+    }
     /// Envelopes in this endpoint's outboxes, and in its rings as it last saw them. For the metrics.
     [[nodiscard]] std::size_t depth();
 

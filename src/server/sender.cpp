@@ -153,15 +153,14 @@ void Sender::keep_rest_of_pass(Client& client, pubsub::LocalChannel& channel, st
         } else if (client.state == ClientState::open) {
             offer(client, id, held, true);
         } else {
-            core_.stats.count_drop(DropReason::client_closed, *held->message);
+            core_.stats.count_drop(DropReason::client_closed, *held->message, client);
         }
     }
 }
 
 void Sender::lose_pass(Client& client, pubsub::LocalChannel& channel) {
-    static_cast<void>(client);
     for (const pubsub::Held* held : channel.pass.messages)
-        core_.stats.count_drop(DropReason::client_closed, *held->message);
+        core_.stats.count_drop(DropReason::client_closed, *held->message, client);
 }
 
 void Sender::settle_flush(Item& item) {
@@ -242,7 +241,7 @@ void Sender::trim_spare() {
 
 void Sender::let_go(const Client& client, const pubsub::QueueEntry& entry, DropReason reason) {
     queued_bytes_ -= entry.held->message->frame(wire_form(client.kind)).size();
-    if (entry.is_delivery()) core_.stats.count_drop(reason, *entry.held->message);
+    if (entry.is_delivery()) core_.stats.count_drop(reason, *entry.held->message, client);
     // What a channel tells of itself is told anew with the next change, and is no message missed.
     if (client.gaps && entry.held->message->pusher_only)
         core_.gaps.withdrawn(client, entry.channel, entry.held->message->seq);
@@ -260,7 +259,7 @@ void Sender::offer(Client& client, LocalChannelId channel, pubsub::Held* held, b
         client.out->queue.over_threshold(priority, client.high_priority, limits)) {
         flush_now(client);
         if (client.state != ClientState::open) {
-            if (!channel.is_none()) core_.stats.count_drop(DropReason::client_closed, *held->message);
+            if (!channel.is_none()) core_.stats.count_drop(DropReason::client_closed, *held->message, client);
             return;
         }
     }
@@ -283,11 +282,11 @@ void Sender::offer(Client& client, LocalChannelId channel, pubsub::Held* held, b
             if (!behind) mark_dirty(client);
             break;
         case pubsub::Admission::dropped:
-            core_.stats.count_drop(DropReason::queue_threshold, *held->message);
+            core_.stats.count_drop(DropReason::queue_threshold, *held->message, client);
             if (client.gaps && held->message->pusher_only) core_.gaps.excluded(client, channel, held->message->seq);
             break;
         case pubsub::Admission::close:
-            if (!channel.is_none()) core_.stats.count_drop(DropReason::queue_full, *held->message);
+            if (!channel.is_none()) core_.stats.count_drop(DropReason::queue_full, *held->message, client);
             core_.life.close(client, {4100, CloseReason::queue_full, "Client too slow: its queue is full"});
             break;
     }
@@ -309,7 +308,7 @@ void Sender::take_out(Client& client, std::size_t index) {
 
 /// As if the client's own queue was over its threshold, but for the reason.
 void Sender::drop_for_budget(Client& client, LocalChannelId channel, const pubsub::Message& message) {
-    core_.stats.count_drop(DropReason::memory, message);
+    core_.stats.count_drop(DropReason::memory, message, client);
     if (message.priority == Priority::urgent) {
         core_.life.close(client, {4100, CloseReason::memory, "Client too slow: all backlogs together are full"});
     } else if (client.gaps && message.pusher_only) {

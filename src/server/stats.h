@@ -75,6 +75,18 @@ inline constexpr std::array<unsigned, 7> kQueueEdges{0, 10, 25, 50, 75, 90, 100}
 /// One slice in so many has its CPU time taken, which costs two system calls.
 inline constexpr std::uint64_t kSlicesWatched = 16;
 
+/// Sees what becomes of deliveries that do not happen, one core's, as it is counted. The simulation holds it against books
+/// of its own.
+class StatsWitness {
+public:
+    /// `client`: whose delivery it was (packed); 0: so many who left before the message came.
+    virtual void dropped(const pubsub::Message& message, DropReason reason, std::uint64_t n, std::uint64_t client) = 0;
+    virtual void excluded(const pubsub::Message& message) = 0;
+
+protected:
+    ~StatsWitness() = default;
+};
+
 struct alignas(64) Stats {
     std::array<base::Gauge, kClientKinds> clients;
     base::Counter connections;    // accepted ever
@@ -125,6 +137,7 @@ struct alignas(64) Stats {
     base::Counter allocations, allocated_bytes;  // asked of operator new by the core's thread
     base::Counter thread;                        // the thread's id, for /proc; 0: none of its own
     base::Counter last_turn_ms;                  // monotonic, for the health check
+    StatsWitness* witness = nullptr;             // none in the server
 
     [[nodiscard]] base::Gauge& memory_of(MemoryKind kind) { return memory[static_cast<std::size_t>(kind)]; }
     void count_close(std::uint16_t code, CloseReason reason) {
@@ -138,9 +151,18 @@ struct alignas(64) Stats {
         http[static_cast<std::size_t>(endpoint)][i].add();
     }
     /// `n` deliveries of this message that did not happen: in both families, so that their sums are equal.
-    void count_drop(DropReason reason, const pubsub::Message& message, std::uint64_t n = 1) {
+    void count_drops(DropReason reason, const pubsub::Message& message, std::uint64_t n, std::uint64_t client = 0) {
         dropped[static_cast<std::size_t>(reason)][static_cast<std::size_t>(message.priority)].add(n);
         dropped_by_kind[static_cast<std::size_t>(message.kind)].add(n);
+        if (witness != nullptr) witness->dropped(message, reason, n, client);
+    }
+    /// The delivery to this client.
+    void count_drop(DropReason reason, const pubsub::Message& message, const Client& client) {
+        count_drops(reason, message, 1, client.id);
+    }
+    void count_excluded(const pubsub::Message& message) {
+        excluded.add();
+        if (witness != nullptr) witness->excluded(message);
     }
     /// A queue was seen `percent` full.
     void count_queue_look(std::uint64_t percent) {

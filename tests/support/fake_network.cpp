@@ -57,6 +57,15 @@ std::size_t FakeConnection::room() const {
     return capacity - std::min(capacity, outbound.size());
 }
 
+void FakeConnection::take_in(std::string_view bytes) {
+    if (tap != nullptr) tap->took(bytes);
+    if (peer_gone) {
+        if (!bytes.empty()) broken = true;  // taken, and answered with a reset
+    } else {
+        outbound += bytes;
+    }
+}
+
 void FakeConnection::closed_by_server() {
     server_closed = true;
     fd = -1;

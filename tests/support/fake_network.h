@@ -28,6 +28,16 @@ inline void sim_check(bool kept, std::string_view promise) {
     if (!kept) throw SimFailure(std::string(promise));
 }
 
+/// Sees what the kernel takes from the server, as it takes it: also what the peer will never read.
+class WireTap {
+public:
+    WireTap() = default;
+    WireTap(const WireTap&) = delete;
+    WireTap& operator=(const WireTap&) = delete;
+    virtual ~WireTap() = default;
+    virtual void took(std::string_view bytes) = 0;
+};
+
 /// Both ends of one TCP connection. The peer's end is played by tests through the functions, the server's end by FakeRing.
 class FakeConnection {
 public:
@@ -56,6 +66,8 @@ public:
 
     /// Bytes that a send would take now.
     [[nodiscard]] std::size_t room() const;
+    /// The kernel takes these bytes.
+    void take_in(std::string_view bytes);
     /// The server's descriptor is closed. Unread input resets the peer.
     void closed_by_server();
 
@@ -76,6 +88,9 @@ public:
     bool server_closed = false;
     std::uint64_t sends = 0;         // inline sends of the server to it
     std::uint32_t last_batch = ~0U;  // that the last of them was in
+    std::size_t waiting_bytes = 0;   // of the waiting send, the present one or the last
+    std::size_t waiting_taken = 0;   // of them, by the kernel so far
+    std::unique_ptr<WireTap> tap;    // none: nobody looks
 };
 
 class FakeNetwork {

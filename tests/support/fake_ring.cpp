@@ -33,6 +33,8 @@ void FakeRing::enqueue(Operation operation) {
     ++figures_.sqes;
     if (operation.kind == Kind::accept || operation.kind == Kind::recv || waits_for_room(operation.kind))
         network_.begin_operation(operation.fd);
+    if (FakeConnection* connection = network_.connection(operation.fd); connection && waits_for_room(operation.kind))
+        connection->waiting_bytes = connection->waiting_taken = 0;
     operation.id = next_id_++;
     queue_.push_back(std::move(operation));
 }
@@ -82,9 +84,10 @@ std::uint64_t FakeRing::print_of(const Operation& operation) {
     return print;
 }
 
-void FakeRing::copy_out(const Operation& operation, std::size_t from, std::size_t n, std::string& to) {
+std::string FakeRing::bytes_of(const Operation& operation, std::size_t from, std::size_t n) {
+    std::string to;
     for (const auto part : operation.parts) {
-        if (n == 0) return;
+        if (n == 0) break;
         if (from >= part.size()) {
             from -= part.size();
             continue;
@@ -94,6 +97,7 @@ void FakeRing::copy_out(const Operation& operation, std::size_t from, std::size_
         from = 0;
         n -= here;
     }
+    return to;
 }
 
 // ---- the kernel at work
@@ -119,6 +123,7 @@ void FakeRing::run(Operation& operation) {
         check_alone(operation);
         if (operation.message != nullptr) split(operation, *operation.message);
         operation.print = print_of(operation);
+        if (FakeConnection* connection = network_.connection(operation.fd)) connection->waiting_bytes = operation.bytes;
     }
     operations_.push_back(std::make_unique<Operation>(std::move(operation)));
     if (!dice_.chance(faults.idle)) fire(*operations_.back());
@@ -187,11 +192,7 @@ void FakeRing::run_send(Operation& operation) {
     std::size_t n = std::min(operation.bytes, connection->room());
     if (n != 0 && dice_.chance(faults.short_send)) n = dice_.between(1, n);
     if (n == 0) return except(-EAGAIN);
-    if (connection->peer_gone) {
-        connection->broken = true;  // taken, and answered with a reset
-    } else {
-        copy_out(operation, 0, n, connection->outbound);
-    }
+    connection->take_in(bytes_of(operation, 0, n));
     if (n != operation.bytes) except(static_cast<int>(n));
 }
 
@@ -289,12 +290,9 @@ void FakeRing::fire_send(Operation& operation) {
     if (dice_.chance(faults.shortage)) return end(dice_.chance(500) ? ENOMEM : ENOBUFS);
     std::size_t n = std::min(operation.bytes - operation.taken, connection.room());
     if (n != 0 && dice_.chance(faults.short_send)) n = dice_.between(1, n);
-    if (connection.peer_gone) {
-        if (n != 0) connection.broken = true;
-    } else {
-        copy_out(operation, operation.taken, n, connection.outbound);
-    }
+    connection.take_in(bytes_of(operation, operation.taken, n));
     operation.taken += n;
+    connection.waiting_taken += n;
     if (operation.taken != operation.bytes) return;
     sim_check(print_of(operation) == operation.print, "leaves the memory of a waiting send alone until it completes");
     end(0);

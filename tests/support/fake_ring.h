@@ -171,7 +171,7 @@ private:
     void complete(const Done& done);
     static void split(Operation& operation, const msghdr& message);
     static std::uint64_t print_of(const Operation& operation);
-    static void copy_out(const Operation& operation, std::size_t from, std::size_t n, std::string& to);
+    static std::string bytes_of(const Operation& operation, std::size_t from, std::size_t n);
 
     FakeNetwork& network_;
     FakeRingSizes sizes_;

@@ -104,6 +104,8 @@ public:
     [[nodiscard]] std::optional<std::uint64_t> count() const { return count_; }
     /// The server was seen not to have the client in the channel any more, when the order was `size` long.
     void seen_out(std::size_t size);
+    /// The server counted a publication as lost to the client: it must be missing, and nothing else may be.
+    void lost(std::uint64_t number) { lost_.insert(number); }
     /// A message arrived. Returns how many that it should have got before are missing.
     [[nodiscard]] std::size_t received(SimModel& model, const std::string& channel, std::uint64_t client,
                                        std::uint64_t number);
@@ -126,13 +128,14 @@ private:
         std::size_t until = kNone;
         std::uint64_t kept = 0;
     };
-    [[nodiscard]] static std::size_t gaps(SimModel& model, const std::string& channel, std::uint64_t client,
-                                          std::size_t from, std::size_t to);
+    [[nodiscard]] std::size_t gaps(SimModel& model, const std::string& channel, std::uint64_t client, std::size_t from,
+                                   std::size_t to) const;
 
     std::vector<Stay> joins_;
     std::size_t confirmations_ = 0;
     std::size_t next_ = 0;  // the earliest place that may still arrive
     bool expects_kept_ = false;
+    std::set<std::uint64_t> lost_;  // publications
     std::set<std::string> members_;
     std::optional<std::uint64_t> count_;
 };

@@ -3,7 +3,9 @@
 #include "sim_world.h"
 
 #include <algorithm>
+#include <bit>
 #include <exception>
+#include <variant>
 
 #include "pubsub/channel_key.h"
 
@@ -13,6 +15,16 @@ using server::Client;
 using std::chrono::milliseconds;
 
 namespace {
+
+/// Is a queue of so much over the threshold of this message, by README's table?
+bool is_over(std::uint64_t messages, std::uint64_t bytes, const pubsub::Message& message, const Client& client,
+             const Config& config) {
+    constexpr std::uint64_t kPermille[] = {600, 800, 950, 1000};
+    std::uint64_t from = kPermille[static_cast<std::size_t>(message.priority)];
+    if (client.high_priority) from += (1000 - from) / 2;
+    return messages != 0 &&
+           (messages * 1000 >= config.queue_messages * from || bytes * 1000 >= config.queue_bytes * from);
+}
 
 constexpr std::string_view kKinds[] = {"room-", "private-", "presence-", "cache-", "presence-cache-", "private-cache-"};
 
@@ -44,7 +56,8 @@ SimWorld::SimWorld(const SimOptions& options)
       mesh_(options.cores, options.mesh_capacity),
       notices_(options.cores),
       ops_(settings_->config, quotas_, "simulated"),
-      control_(mesh_, mesh_.control()) {
+      control_(mesh_, mesh_.control()),
+      ledger_(options.cores) {
     clock.per_reading = options.per_reading;
     scene.calm = options.calm;
     ops_.set_resident([] { return std::uint64_t{100 * kMiB}; });  // the kernel's figure would be another each time
@@ -84,6 +97,7 @@ SimWorld::SimWorld(const SimOptions& options)
                                                                      false,
                                                                      options.short_bytes});
         node.core->home.set_witness(this);
+        node.stats.witness = this;
         node.core->begin();
         node.core->sender.zero_copy().take_from(options.zero_copy_from);
     }
@@ -144,6 +158,10 @@ void SimWorld::reload(Config wanted) {
     auto next = server::succeed(*settings_, std::move(wanted));
     sim_check(next.has_value(), "takes sound settings");
     settings_before_.push_back(std::exchange(settings_, next->snapshot));
+    const Config& before = settings_before_.back()->config;
+    limits_moved_ = limits_moved_ || settings_->config.queue_messages != before.queue_messages ||
+                    settings_->config.queue_bytes != before.queue_bytes ||
+                    settings_->config.overflow != before.overflow;
     quotas_.per_app.grow(settings_->apps.size());
     ops_.set_config(settings_->config);
     for (std::size_t i = 0; i < cores(); ++i) control_.send(static_cast<CoreId>(i), server::Reload{settings_.get()});
@@ -188,13 +206,45 @@ void SimWorld::joined(CoreId from, LocalChannelId local, std::uint64_t packed) {
     server::Core& subscribing = core(from);
     const pubsub::LocalChannel* channel = subscribing.channels.get(local);
     sim_check(channel != nullptr, "keeps a channel open while a join is under way");
+    ledger_.joined(channel->name, from);
     const std::size_t place = scene.model.order(channel->name).size();
     const std::uint64_t kept = scene.model.kept(channel->name);
     const Client* client = subscribing.find(packed);
     if (client == nullptr) return;
     const FakeConnection* connection = network.connection(client->fd);
+    if (connection != nullptr) static_cast<DeliveryTap&>(*connection->tap).joined(kept != 0);
     const auto person = by_connection_.find(connection);
     if (person != by_connection_.end()) person->second->in(channel->name).joined(place, kept);
+}
+
+void SimWorld::dropped(const pubsub::Message& message, DropReason reason, std::uint64_t n, std::uint64_t packed) {
+    const AsideWork aside;
+    if (n == 0) return;
+    ledger_.dropped(message, n);
+    if (packed == 0) return;
+    const Client* client = core(ClientId::unpack(packed).core).find(packed);
+    sim_check(client != nullptr, "counts drops of clients that are there");
+    if (reason == DropReason::queue_threshold)
+        sim_check(is_over(client->out->queue.size(), client->out->queue.bytes(), message, *client, settings_->config),
+                  "drops nothing for a threshold that the queue is under");
+    const std::uint64_t number = ledger_.publication_of(message);
+    if (number == 0 || reason == DropReason::client_closed || reason == DropReason::unsubscribed) return;
+    const auto person = by_connection_.find(network.connection(client->fd));
+    if (person != by_connection_.end()) person->second->in(ledger_.channel_of(message)).lost(number);
+}
+
+/// What the kernel takes for this connection goes into the books.
+void SimWorld::tap(FakeConnection& connection) {
+    connection.tap = std::make_unique<DeliveryTap>(ledger_, [this, &connection]() -> DeliveryTap::Peer {
+        using Kind = DeliveryTap::Peer::Kind;
+        Client* client = find(connection);
+        sim_check(client != nullptr, "upgrades only who is there");
+        if (client->kind == server::ClientKind::pusher) return {Kind::pusher, {}};
+        // A feed in no channel is upgraded only to be told why it is closed.
+        if (client->kind != server::ClientKind::feed || client->subscriptions.size() == 0) return {Kind::other, {}};
+        server::Core& at = core(ClientId::unpack(client->id).core);
+        return {Kind::feed, at.channels.get(client->subscriptions[0].channel)->name};
+    });
 }
 
 // ---- the people
@@ -202,6 +252,7 @@ void SimWorld::joined(CoreId from, LocalChannelId local, std::uint64_t packed) {
 SimClient& SimWorld::connect(std::size_t core, SimClient::Kind kind, const std::string& feed_channel,
                              std::size_t window, bool asks_gaps) {
     auto connection = network.connect(nodes_[core]->listener, window != 0 ? window : options_.window);
+    tap(*connection);
     clients_.push_back(std::make_unique<SimClient>(scene, next_id_++, kind, connection, feed_channel, asks_gaps));
     by_connection_[connection.get()] = clients_.back().get();
     return *clients_.back();
@@ -353,6 +404,70 @@ void SimWorld::check_books() {
     }
 }
 
+/// How many entries at the head of a client's queue the kernel has taken whole, while their send is under way.
+std::size_t SimWorld::whole_on_the_wire(const Client& client) const {
+    const pubsub::SendQueue& queue = client.out->queue;
+    const FakeConnection* connection = network.connection(client.fd);
+    if (!client.sending || connection == nullptr || connection->waiting_taken == 0) return 0;
+    const auto size = [&](std::size_t i) { return queue.at(i).held->message->frame(wire_form(client.kind)).size(); };
+    std::size_t control = connection->waiting_bytes + queue.head_taken();
+    for (std::size_t i = 0; i < queue.in_flight(); ++i) control -= size(i);
+    std::size_t taken = connection->waiting_taken;
+    std::size_t whole = 0;
+    if (queue.head_taken() != 0) {
+        const std::size_t rest = size(0) - queue.head_taken();
+        if (taken < rest) return 0;
+        taken -= rest;
+        whole = 1;
+    }
+    taken -= std::min(taken, control);
+    while (whole < queue.in_flight() && taken >= size(whole)) taken -= size(whole++);
+    return whole;
+}
+
+/// The same by the books of the simulation, and of every channel by itself.
+void SimWorld::check_ledger() {
+    for (auto& node : nodes_) {
+        node->core->clients.for_each([&](std::uint32_t, Client& client) {
+            if (client.out == nullptr) return;
+            const pubsub::SendQueue& queue = client.out->queue;
+            for (std::size_t i = whole_on_the_wire(client); i < queue.size(); ++i)
+                if (queue.at(i).is_delivery()) ledger_.still(*queue.at(i).held->message);
+        });
+        node->core->channels.for_each([&](pubsub::LocalChannel& channel) {
+            for (std::uint32_t i = 0; i < channel.subscribers.size(); ++i)
+                if (!channel.subscribers[i].is_gone())
+                    pubsub::LocalChannels::for_each_owed(
+                        channel, i, [&](const pubsub::Held* held) { ledger_.still(*held->message); });
+        });
+        node->core->port.for_each_sent([&](const server::Envelope& envelope) {
+            if (const auto* broadcast = std::get_if<server::Broadcast>(&envelope))
+                ledger_.still(*broadcast->message, broadcast->expected);
+        });
+    }
+    ledger_.settle();
+}
+
+/// What is in a queue came in under the threshold of its priority: what lies before it was there already, but for notices.
+void SimWorld::check_thresholds(const Client& client) {
+    const Config& config = settings_->config;
+    // The others let a message in for one that goes.
+    if (limits_moved_ ||
+        (config.overflow != OverflowPolicy::drop_newest && config.overflow != OverflowPolicy::disconnect))
+        return;
+    const pubsub::SendQueue& queue = client.out->queue;
+    std::uint64_t messages = 0;
+    std::uint64_t bytes = 0;
+    for (std::size_t i = 0; i < queue.size(); ++i) {
+        const pubsub::Message& message = *queue.at(i).held->message;
+        if (message.notice) continue;
+        sim_check(!is_over(messages, bytes, message, client, config),
+                  "lets no message into a queue over the threshold of its priority");
+        ++messages;
+        bytes += message.frame(wire_form(client.kind)).size() - (i == 0 ? queue.head_taken() : 0);
+    }
+}
+
 /// What backends are told adds up: a channel is occupied before anything else is said of it, and vacated once.
 void SimWorld::check_notices() {
     std::vector<std::unique_ptr<webhooks::Notice>> told;  // taken first: a broken promise is an exception
@@ -406,6 +521,7 @@ void SimWorld::check_bounds() {
                 notices += client.out->queue.at(i).held->message->notice ? 1 : 0;
             sim_check(client.out->queue.size() <= settings_->config.queue_messages + 1 + notices,
                       "bounds the messages that wait for a client");
+            check_thresholds(client);
             sim_check(client.out->queue.bytes() <=
                           settings_->config.queue_bytes + options_.padding_max * 2 + 1024 + notices * 128,
                       "bounds the bytes that wait for a client");
@@ -418,6 +534,19 @@ void SimWorld::check_bounds() {
         sim_check(node->core->life.held_bytes() <= node->core->clients.size() * (kHeldInputMax + lent),
                   "bounds the input that waits: " + std::to_string(node->core->life.held_bytes()) + " of " +
                       std::to_string(node->core->clients.size()) + " connections");
+        std::size_t gathered = 0;  // messages
+        std::uint64_t gathered_bytes = 0;
+        node->core->channels.for_each([&](pubsub::LocalChannel& channel) {
+            gathered += channel.gathered.size() + channel.pass.messages.size();
+            gathered_bytes += channel.gathered_bytes;
+            for (const pubsub::Held* held : channel.pass.messages) gathered_bytes += held->message->bytes;
+        });
+        server::Sender& sender = node->core->sender;
+        sim_check(node->core->holds.in_use() <= gathered + sender.queued_messages() + sender.zero_copy().held(),
+                  "holds no message that nothing refers to");
+        // Once it is over its bound no more is taken out of the mesh than was begun.
+        const std::uint64_t largest = std::bit_ceil(12 * options_.padding_max + 4096);
+        sim_check(gathered_bytes <= 4 * kMiB + 64 * largest, "bounds what fan-out gathers");
         sim_check(node->core->port.outbox_size() <=
                       64 + 2 * cores() * (mesh_.capacity() * cores() + 2 * subscriptions + 2 * options_.clients),
                   "keeps outboxes small");
@@ -472,6 +601,7 @@ void SimWorld::check() {
     for (auto& node : nodes_)
         if (!node->core->stopped()) node->core->check_invariants();
     check_books();
+    check_ledger();
     check_occupancy();
     check_bounds();
     check_operations();

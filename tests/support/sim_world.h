@@ -33,6 +33,7 @@
 #include "server/quotas.h"
 #include "server/snapshot.h"
 #include "server/stats.h"
+#include "sim_ledger.h"
 #include "sim_people.h"
 
 namespace spillway::test {
@@ -83,7 +84,7 @@ struct SimOptions {
 /// The circumstances of a seed: each fault and each limit drawn anew, a third of the faults off.
 [[nodiscard]] SimOptions draw_circumstances(std::uint64_t seed);
 
-class SimWorld final : public server::HomeWitness {
+class SimWorld final : public server::HomeWitness, public server::StatsWitness {
 public:
     explicit SimWorld(const SimOptions& options);
     ~SimWorld();
@@ -127,7 +128,9 @@ public:
                        const std::string& feed_channel = {}, std::size_t window = 0, bool asks_gaps = false);
     /// Somebody who understands nothing: the caller writes and reads bytes. It must be gone before settle().
     [[nodiscard]] std::shared_ptr<FakeConnection> connect_raw(std::size_t core) {
-        return network.connect(nodes_[core]->listener, options_.window);
+        auto connection = network.connect(nodes_[core]->listener, options_.window);
+        tap(*connection);
+        return connection;
     }
     SimPublisher& connect_publisher(std::size_t core, SimPublisher::Mode mode = SimPublisher::Mode::requests);
     /// Everybody writes and reads all there is, and all cores turn, until nothing moves any more.
@@ -170,9 +173,18 @@ public:
 
     // The witness of the homes.
     void joined(CoreId from, LocalChannelId local, std::uint64_t client) override;
+    void left(CoreId from, std::string_view channel) override {
+        const AsideWork aside;
+        ledger_.left(channel, from);
+    }
+    void sent(std::string_view channel, const pubsub::Message& message, CoreId to, std::uint32_t expected) override {
+        const AsideWork aside;
+        ledger_.sent(channel, message, to, expected);
+    }
     void sequenced(std::string_view channel, std::string_view data) override {
         const AsideWork aside;
         scene.model.sequenced(channel, data);
+        ledger_.sequenced(channel, SimModel::number_in(data));
     }
     void kept(std::string_view channel, std::string_view data) override {
         const AsideWork aside;
@@ -181,6 +193,13 @@ public:
     void member(std::string_view channel, std::string_view id, bool is_there) override {
         const AsideWork aside;
         scene.model.member(channel, id, is_there);
+    }
+
+    // The witness of what is counted.
+    void dropped(const pubsub::Message& message, DropReason reason, std::uint64_t n, std::uint64_t client) override;
+    void excluded(const pubsub::Message& message) override {
+        const AsideWork aside;
+        ledger_.excluded(message);
     }
 
 private:
@@ -225,6 +244,8 @@ private:
     void check_bounds();
     void check_operations();
     void check_books();
+    void check_ledger();
+    void check_thresholds(const server::Client& client);
     void check_notices();
     void check_occupancy();
     void check_members();
@@ -238,6 +259,8 @@ private:
     void send_everybody_off();
     [[nodiscard]] std::uint64_t queued(server::Core& core);
     [[nodiscard]] std::uint64_t owed(server::Core& core);
+    void tap(FakeConnection& connection);
+    [[nodiscard]] std::size_t whole_on_the_wire(const server::Client& client) const;
 
     SimOptions options_;
     Seeded dice_;
@@ -257,6 +280,8 @@ private:
     std::vector<std::unique_ptr<SimClient>> clients_;  // present ones
     std::vector<std::unique_ptr<SimPublisher>> publishers_;
     std::map<const FakeConnection*, SimClient*> by_connection_;
+    SimLedger ledger_;
+    bool limits_moved_ = false;  // of queues, by new settings: what is in them may have come in under others
     std::uint64_t next_id_ = 1;
     std::uint64_t steps_ = 0;
     std::uint64_t trace_ = 0xCBF29CE484222325ULL;

@@ -108,7 +108,7 @@ TEST_CASE("B6 B7 figures are those of the last seconds, not of the server's whol
     };
     stats.deliveries.add(1'000'000);
     second();
-    stats.count_drop(DropReason::queue_threshold, pubsub::Message{}, 200);
+    stats.count_drops(DropReason::queue_threshold, pubsub::Message{}, 200);
     stats.deliveries.add(800);
     second();
     CHECK(watch.figures().drops == 0.2);

@@ -38,7 +38,7 @@ TEST_CASE("a point holds what its second held, per second and over all cores", "
     w.first.published.add(4);
     pubsub::Message message;
     message.priority = Priority::low;
-    w.second.count_drop(DropReason::queue_full, message, 6);
+    w.second.count_drops(DropReason::queue_full, message, 6);
     w.first.bytes_sent.add(2000);
     w.second.bytes_received.add(20);
     w.first.clients[static_cast<std::size_t>(ClientKind::pusher)].add(5);
