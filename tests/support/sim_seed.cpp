@@ -9,6 +9,9 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
 
 #include "sim_world.h"
 
@@ -21,6 +24,7 @@ namespace {
 constexpr unsigned kSecondsMax = 40;
 
 std::uint64_t seed_now = 0;
+std::string build_now;
 const SimWorld* world_now = nullptr;
 
 std::string place(std::string_view what) {
@@ -28,7 +32,26 @@ std::string place(std::string_view what) {
     std::string line = "simulation: seed " + seed + ", step ";
     line += std::to_string(world_now != nullptr ? world_now->steps() : 0);
     line.append(": ").append(what);
-    return line + "; `tools/check sim --seed " + seed + "` plays it again";
+    // In the build that failed: assertions and sanitizers are not in every one.
+    return line + "; `tools/check sim --build " + build_now + " --seed " + seed + "` plays it again";
+}
+
+/// The build directory of this program, as seen from the top of the sources if it is below them.
+std::string build_directory() {
+    namespace fs = std::filesystem;
+    std::error_code error;
+    const fs::path build = fs::read_symlink("/proc/self/exe", error).parent_path().parent_path().parent_path();
+    for (fs::path top = build.parent_path(); top.has_relative_path(); top = top.parent_path())
+        if (fs::exists(top / "tools/check", error)) return build.lexically_relative(top).string();
+    return build.string();
+}
+
+/// SPILLWAY_SIM_PLANT=STEP breaks a promise at that step of every seed, `STEP abort` ends the process there: to see that a
+/// failure is told, and found again.
+void plant_failure(SimOptions& options) {
+    options.planted_at = number_from("SPILLWAY_SIM_PLANT", 0);
+    const char* planted = std::getenv("SPILLWAY_SIM_PLANT");
+    options.planted_abort = planted != nullptr && std::string_view(planted).ends_with("abort");
 }
 
 void tell_place(std::string_view what) {
@@ -59,9 +82,12 @@ void watch_for_the_worst() {
 
 SeedOutcome play_seed(std::uint64_t seed) {
     seed_now = seed;
+    if (build_now.empty()) build_now = build_directory();
     watch_for_the_worst();
     SeedOutcome outcome;
-    SimWorld world(draw_circumstances(seed));
+    SimOptions options = draw_circumstances(seed);
+    plant_failure(options);
+    SimWorld world(options);
     world_now = &world;
     try {
         world.play();

@@ -4,6 +4,7 @@
 // The swarm's part of the world: the circumstances that a seed draws, and the steps.
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 
 #include "sim_world.h"
 
@@ -189,6 +190,10 @@ void SimWorld::step() {
     const std::size_t what = dice_.below(100);
     note(what);
     if (steps_ == options_.strike_at) strike();
+    if (steps_ == options_.planted_at) {
+        if (options_.planted_abort) std::abort();
+        sim_check(false, "fails because it was told to");
+    }
     if (what < 40) {
         const std::size_t i = dice_.below(cores());
         if (!is_standing_still(*nodes_[i])) turn(i);

@@ -635,6 +635,7 @@ void SimWorld::check_rest() {
     }
 }
 
+/// At rest, where nobody is between two states: as the server has it, which must be what people were told.
 std::map<std::string, std::size_t> SimWorld::users_in(const std::string& channel) {
     std::map<std::string, std::size_t> users;  // with their connections
     for (auto& person : clients_) {
@@ -642,8 +643,12 @@ std::map<std::string, std::size_t> SimWorld::users_in(const std::string& channel
         if (client == nullptr || client->state != server::ClientState::open) continue;
         server::Core& owner = core(ClientId::unpack(client->id).core);
         const LocalChannelId id = owner.channels.find(pubsub::channel_key(0, channel));
-        if (!id.is_none() && client->subscriptions.find(id) != server::SubscriptionList::kNone)
-            ++users[person->user_id()];
+        const bool in = !id.is_none() && client->subscriptions.find(id) != server::SubscriptionList::kNone;
+        // Of those who misbehave it is not known what of their words was understood.
+        if (!person->rude && person->open())
+            sim_check(in == (person->in(channel).state == SimSubscription::State::in),
+                      "has everybody in the channels that he was told he is in, and in no other");
+        if (in) ++users[person->user_id()];
     }
     return users;
 }

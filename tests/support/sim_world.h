@@ -77,6 +77,8 @@ struct SimOptions {
     std::size_t strike_at = 0;  // the step at which somebody goes, whatever he is doing; 0 = nobody
     enum class Way : std::uint8_t { close_frame, fin, rst, network };
     Way strike = Way::rst;
+    std::size_t planted_at = 0;  // the step at which the harness itself fails; 0 = none
+    bool planted_abort = false;  // not with a broken promise, but with the end of the process
     enum class End : std::uint8_t { in_order, drained, abrupt, forced };
     End ending = End::in_order;  // people go; they are sent away; the same in the midst of it all; and at once
 };

@@ -94,6 +94,58 @@ onCores('the metrics port', {}, (group) => {
   });
 });
 
+const booksToml = `[[app]]
+id = "app-id"
+key = "app-key"
+secret = "app-secret"
+subscription_count = false # such events are deliveries, too, which no answer counts
+`;
+const smallQueues = ['--queue-messages', '20', '--queue-bytes', '1MiB', '--socket-send-buffer', '32KiB'];
+
+onCores('the books', { toml: booksToml, flags: smallQueues }, (group) => {
+  group('R6 conserves messages: due at sequencing = delivered + dropped + excluded, whatever became of the subscribers', async (server) => {
+    const names = ['law-a', 'law-b', 'private-law'];
+    const clients = await Promise.all(Array.from({ length: 9 }, () => PlainPusher.open(server)));
+    for (const client of clients) for (const name of names) await client.subscribe(name);
+    await FeedReader.open(server, 'law-a');
+    const asleep = await FrameClient.open(server, `/feed/law-b?key=${server.app.key}`);
+    asleep.raw.socket.pause();
+    const start = await server.metrics();
+    const api = new Api(server);
+    const body = 'x'.repeat(9000);
+    let due = 0;  // as the answers say: how many subscribed when each got its place
+    const rounds = async (n) => {
+      for (let i = 0; i < n; i++) {
+        const more = i % 3 === 0 ? { socket_id: clients[i % 3].socketId } : {};
+        const answer = await api.events({ name: 'e', channels: names, data: `${i} ${body}`, info: 'subscription_count', ...more });
+        assert.equal(answer.status, 200, answer.text);
+        for (const { subscription_count: count } of Object.values(JSON.parse(answer.text).channels)) due += count;
+      }
+    };
+    await rounds(30);
+    for (const client of clients.slice(3, 5)) client.ws.pause();
+    const under_way = rounds(150);
+    await clients[5].roundTrip();
+    clients[5].send('pusher:unsubscribe', { channel: 'law-a' });
+    clients[6].close();
+    clients[7].ws.close(1000);
+    await clients[7].closeWithin();
+    await under_way;
+    await until('somebody lost something', async () => (await server.metrics()).sum('spillway_dropped_total') > start.sum('spillway_dropped_total'));
+    for (const client of clients.slice(3, 5)) client.close();
+    asleep.close();
+    await rounds(10);
+    await until('nothing is under way any more', async () => {
+      const now = await server.metrics();
+      const books = ['deliveries', 'dropped', 'excluded'].map((name) => `spillway_${name}_total`).map((name) => now.sum(name) - start.sum(name));
+      return now.sum('spillway_queued_messages') === 0 && books[0] + books[1] + books[2] === due;
+    });
+    const now = await server.metrics();
+    assert.ok(now.sum('spillway_excluded_total') > start.sum('spillway_excluded_total'));
+    assert.ok(now.sum('spillway_dropped_total', { reason: 'client_closed' }) > 0, 'somebody went with messages in his queue');
+  });
+});
+
 onCores('clients that come and go', {}, (group) => {
   group('R1 H5 C10 a thousand leave nothing behind, half of them by reset', async (server) => {
     const descriptors = server.descriptors();
