@@ -39,4 +39,11 @@ inline void unpoison([[maybe_unused]] void* memory, [[maybe_unused]] std::size_t
 #endif
 }
 
+/// Memory that was just allocated: whoever reads it before writing it reads 0xCD.
+inline void fill_fresh([[maybe_unused]] void* memory, [[maybe_unused]] std::size_t bytes) {
+#ifndef NDEBUG
+    std::memset(memory, 0xCD, bytes);
+#endif
+}
+
 }  // namespace spillway::base

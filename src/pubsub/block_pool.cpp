@@ -18,6 +18,12 @@ constexpr std::uint64_t kKeptBytesMax = 16 * kMiB;
 
 constexpr std::size_t class_bytes(std::size_t c) { return kSmallest << c; }
 
+void* fresh(std::size_t bytes) {
+    void* memory = ::operator new(bytes);
+    base::fill_fresh(memory, bytes);
+    return memory;
+}
+
 }  // namespace
 
 BlockPool::BlockPool(CoreId core, std::size_t endpoints) : core_(core), returns_(endpoints, nullptr) {}
@@ -53,7 +59,7 @@ void* BlockPool::allocate(std::size_t bytes, std::uint8_t& size_class, std::uint
         size_class = kLarge;
         granted = static_cast<std::uint32_t>(bytes);
         bytes_live_ += granted;
-        return ::operator new(bytes);
+        return fresh(bytes);
     }
     size_class = static_cast<std::uint8_t>(c);
     granted = static_cast<std::uint32_t>(class_bytes(c));
@@ -66,7 +72,7 @@ void* BlockPool::allocate(std::size_t bytes, std::uint8_t& size_class, std::uint
         bytes_kept_ -= granted;
         return block;
     }
-    return ::operator new(class_bytes(c));
+    return fresh(class_bytes(c));
 }
 
 void BlockPool::release(Block* block) {

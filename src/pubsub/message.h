@@ -44,9 +44,10 @@ struct Message : Block {
 };
 
 struct Held {
-    Message* message = nullptr;
-    std::uint32_t refs = 0;
+    // These two stay as they are in the free list: the link, and 0.
     Held* next_free = nullptr;
+    std::uint32_t refs = 0;
+    Message* message = nullptr;
 };
 
 /// The holds of one core. Thread: that core.

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/assert.h"
+#include "base/poison.h"
 #include "server/core.h"
 
 namespace spillway::server {
@@ -17,6 +18,16 @@ constexpr std::size_t kSpareOutflowsMax = 8192;
 constexpr std::chrono::milliseconds kRetryAfter{50};
 /// Flushing gives way to the rest of the loop after this long.
 constexpr std::chrono::microseconds kSlice{1000};
+
+/// What the kernel reads of an outflow is nobody's while it is spare.
+void poison(Outflow& out) {
+    base::poison(&out.message, 0, sizeof out.message);
+    base::poison(out.parts.data(), 0, sizeof out.parts);
+}
+void unpoison(Outflow& out) {
+    base::unpoison(&out.message, sizeof out.message);
+    base::unpoison(out.parts.data(), sizeof out.parts);
+}
 
 bool is_shortage(int error) { return error == ENOMEM || error == ENOBUFS; }
 
@@ -206,6 +217,7 @@ Outflow& Sender::outflow_of(Client& client) {
     if (client.out == nullptr) {
         if (spare_.empty()) spare_.push_back(std::make_unique<Outflow>());
         client.out = spare_.back().release();
+        unpoison(*client.out);
         spare_.pop_back();
         unneeded_.left(spare_.size());
         ++outflows_;
@@ -218,6 +230,7 @@ void Sender::give_back(Client& client) {
     client.out = nullptr;
     --outflows_;
     out->reset();
+    poison(*out);
     if (spare_.size() < kSpareOutflowsMax) {
         account(*out);
         spare_.push_back(std::move(out));

@@ -13,6 +13,7 @@
 #include <wslay/wslay.h>
 
 #include "base/assert.h"
+#include "base/poison.h"
 #include "ws/frame_scanner.h"
 #include "ws/utf8.h"
 
@@ -113,6 +114,13 @@ public:
     void trim() {
         payload_.clear();
         if (payload_.capacity() > kKeptPayloadBytesMax) std::vector<std::byte>().swap(payload_);
+        if (payload_.capacity() != 0) base::poison(payload_.data(), 0, payload_.capacity());
+        base::poison(control_.data(), 0, control_.size());
+    }
+    /// When it is taken out again.
+    void wake() {
+        if (payload_.capacity() != 0) base::unpoison(payload_.data(), payload_.capacity());
+        base::unpoison(control_.data(), control_.size());
     }
 
 private:
@@ -332,6 +340,7 @@ Session& SessionPool::lend(Inbound& inbound) {
     } else {
         session = std::move(idle_.back());
         idle_.pop_back();
+        session->wake();
     }
     ++lent_;
     inbound.state_ = reinterpret_cast<std::uintptr_t>(session.get());

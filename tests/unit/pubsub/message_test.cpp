@@ -10,6 +10,7 @@
 
 #include "base/bytes.h"
 #include "messages.h"
+#include "poisoned.h"
 
 using namespace spillway;
 using namespace spillway::pubsub;
@@ -35,6 +36,19 @@ TEST_CASE("a form that was not in use has no bytes", "[pubsub][message]") {
     CHECK(base::as_text(held->message->frame(WireForm::pusher)) == "only this");
     CHECK(held->message->frame(WireForm::feed).empty());
     messages.release(held);
+}
+
+TEST_CASE("R7 whoever reads a hold that was released is caught", "[pubsub][message][hardening]") {
+    if (!test::kFreedIsFilled) SKIP("release builds do not fill freed memory");
+    Messages messages;
+    Held* held = messages.make("once");
+    const void* message = &held->message;
+    messages.release(held);
+    CHECK(test::read_is_caught(message, 0));
+    Held* again = messages.make("twice");
+    REQUIRE(again == held);
+    CHECK(base::as_text(again->message->frame(WireForm::pusher)) == "twice");
+    messages.release(again);
 }
 
 TEST_CASE("C4 a message excludes one client, and nobody who has its id from another run", "[pubsub][message]") {
