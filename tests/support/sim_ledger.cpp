@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim_ledger.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace spillway::test {
 namespace {
 
@@ -83,9 +86,9 @@ void DeliveryTap::took(std::string_view bytes) {
         http_.feed(bytes);
         while (const auto answer = http_.next()) {
             if (answer->status != 101) continue;
-            peer_ = who_();
-            if (peer_->kind == Peer::Kind::feed && caches(peer_->channel) && found_kept_)
-                expects_kept_.insert(peer_->channel);
+            Peer who = who_();
+            if (who.kind == Peer::Kind::feed && caches(who.channel) && found_kept_) expects_kept_.insert(who.channel);
+            peer_ = std::move(who);
             frames_.feed(http_.take_rest());
             break;
         }

@@ -212,7 +212,8 @@ void SimWorld::joined(CoreId from, LocalChannelId local, std::uint64_t packed) {
     const Client* client = subscribing.find(packed);
     if (client == nullptr) return;
     const FakeConnection* connection = network.connection(client->fd);
-    if (connection != nullptr) static_cast<DeliveryTap&>(*connection->tap).joined(kept != 0);
+    if (connection != nullptr && connection->tap != nullptr)
+        static_cast<DeliveryTap&>(*connection->tap).joined(kept != 0);
     const auto person = by_connection_.find(connection);
     if (person != by_connection_.end()) person->second->in(channel->name).joined(place, kept);
 }
