@@ -37,9 +37,6 @@ struct UringOptions {
     unsigned receive_limit = 0;
 };
 
-/// For receive_limit: eight buffers. Some twenty connections that flood then cost each other connection a millisecond, not ten.
-inline constexpr unsigned kReceiveLimit = 8 * kRecvBufferBytes;
-
 /// Locked memory that a ring of these sizes is charged for (RLIMIT_MEMLOCK), in bytes.
 [[nodiscard]] std::uint64_t ring_locked_bytes(const UringOptions& options);
 

@@ -33,6 +33,8 @@ constexpr std::uint32_t kSweepShare = 100;
 constexpr std::size_t kHeldInputMax = 64 * kKiB;
 /// Receives armed per turn of those that ended because much came: 512 KiB where each ends at kReceiveLimit.
 constexpr std::size_t kArmsOfMany = 16;
+/// Free buffers per receive that is armed: what each may take at once. More receives would find none, and be armed again and again.
+constexpr std::size_t kBuffersPerArm = io::kReceiveLimit / kRecvBufferBytes;
 
 }  // namespace
 
@@ -110,8 +112,7 @@ void Lifecycle::update_receive(Client& client, Arm when) {
     const bool wanted = wants_input(client);
     if (wanted && !client.recv_armed && !client.arm_due) {
         client.arm_due = true;
-        if (when == Arm::soon) arm_soon_.push_back(client.id);
-        else arm_in_turn_.push_back(client.id);
+        (when == Arm::soon ? arm_soon_ : arm_in_turn_).push_back(client.id);
     } else if (!wanted && client.recv_armed && !client.recv_cancelling && client.state != ClientState::dead) {
         client.recv_cancelling = true;
         core_.ring.cancel({io::Op::recv, client.generation(), client.slot()});
@@ -120,12 +121,15 @@ void Lifecycle::update_receive(Client& client, Arm when) {
 
 void Lifecycle::arm_receives() {
     if (core_.ring.buffers_free() == 0 || core_.intake.crowded()) return;
-    for (const std::uint64_t id : arm_soon_) arm(id);
-    arm_soon_.clear();
-    for (std::size_t n = 0; n < kArmsOfMany && !arm_in_turn_.empty(); ++n) {
-        arm(arm_in_turn_.front());
-        arm_in_turn_.pop_front();
-    }
+    std::size_t room = std::max<std::size_t>(core_.ring.buffers_free() / kBuffersPerArm, 1);
+    const auto arm_some = [&](base::Fifo<std::uint64_t>& due, std::size_t most) {
+        for (; most != 0 && room != 0 && !due.empty(); --most, --room) {
+            arm(due.front());
+            due.pop_front();
+        }
+    };
+    arm_some(arm_soon_, arm_soon_.size());
+    arm_some(arm_in_turn_, kArmsOfMany);
 }
 
 void Lifecycle::arm(std::uint64_t id) {
@@ -145,8 +149,8 @@ void Lifecycle::received(const io::Completion& done) {
         return;
     }
     client->recv_armed = done.more;
-    client->recv_cancelling =
-        false;  // a cancel may have missed the receive, which goes on then: asked again if need be
+    // A cancel may have missed the receive, which goes on then: it is asked again if need be.
+    client->recv_cancelling = false;
     if (done.has_buffer) {
         take_input(*client, core_.ring.buffer(done));
         core_.ring.give_back(done.buffer);

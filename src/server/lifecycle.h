@@ -123,7 +123,7 @@ private:
     std::vector<std::uint64_t> doomed_;
     std::vector<std::uint64_t> paused_;
     std::vector<std::uint64_t> resuming_;  // kept for its memory
-    std::vector<std::uint64_t> arm_soon_;
+    base::Fifo<std::uint64_t> arm_soon_;
     base::Fifo<std::uint64_t> arm_in_turn_;
     std::size_t turned_away_ = 0;  // connections that are refused and not yet gone
     std::uint64_t held_bytes_ = 0;

@@ -127,7 +127,7 @@ export const frames = [
       t.bar(pongs >= 2 * half, `but ${pongs} pongs`);
       t.bar(behind === 0, `${behind} did not get the pong for their newest ping`);
       t.bar(disordered === 0, `${disordered} pongs out of order`);
-      t.bar(waited <= 2, `${waited} pongs waited for one that read nothing`); // one that was being sent, and the newest
+      t.bar(waited <= 17, `${waited} pongs waited for one that read nothing`); // those being sent, and fifteen more with the newest
       return `${(sent / seconds / 1e6).toFixed(2)} M/s pings taken, ${pongs} pongs, each client's last for its newest ping; ` +
         `${waited} waited for one that read nothing, ${mib(grown)} more resident`;
     },
@@ -156,14 +156,14 @@ export const frames = [
   {
     id: 'A14',
     name: 'all come and speak while the server is stopped: more than its buffers and completion queue hold',
-    load: (t) => `one core of 2,048 buffers and ${kCompletions} completions; ${t.n('4,000 clients by TCP and as many by a Unix socket', '200 clients')}, ` +
+    load: (t) => `one core of 2,048 buffers and ${kCompletions} completions; ${t.n('4,000 clients by TCP and as many by a Unix socket', '600 clients')}, ` +
       `who have said ${t.n(16, 48)} KB before they are accepted; then ${t.n(4, 2)} times 16 KB from ${t.n('half of them', 'all')}`,
     before: (t) => (t.unixPath = path.join(tmpdir(), `spillway-attack-${process.pid}.sock`)),
     // One core, so that all come to the same ring; and the kernel holds 4,096 for each socket that is listened on.
     server: (t) => ({ cores: t.crew.pinned ? '0,' : '1', flags: ['--echo', '/echo', '--max-message', '64KiB', '--unix-socket', t.unixPath] }),
     p99: 'after',
     async attack(t) {
-      const each = t.n(4000, 200);
+      const each = t.n(4000, 600);
       const ways = t.n([undefined, t.unixPath], [undefined]);
       const stopped = async (act) => {
         t.server.signal('SIGSTOP');
@@ -181,8 +181,8 @@ export const frames = [
       for (let round = 0; round < t.n(4, 2); round++) await stopped(() => t.order('echoersSend', 16_000));
       for (const i of ways.keys()) await t.order('echoersLeave', undefined, i);
       const [starved, overflows] = [await t.grew('uring_no_buffers_total'), await t.grew('uring_overflows_total')];
-      t.bar(starved > 0, 'no receive found that there was no buffer');
-      t.bar(t.quick || overflows > 0, 'the completion queue did not overflow');
+      // No bar: receives are armed only while there are buffers for them, so that neither runs out. tests/sim and the ring's
+      // contract have what happens when they do.
       return `all echoes came; ${starved} receives found no buffer, ${overflows} overflows of the completion queue`;
     },
   },
