@@ -37,6 +37,11 @@ using DigestContext = std::unique_ptr<EVP_MD_CTX, Free<EVP_MD_CTX_free>>;
 using Mac = std::unique_ptr<EVP_MAC, Free<EVP_MAC_free>>;
 using MacContext = std::unique_ptr<EVP_MAC_CTX, Free<EVP_MAC_CTX_free>>;
 
+/// With an algorithm and a key that it took once, OpenSSL fails for want of memory alone.
+void need(bool done) {
+    if (!done) throw std::bad_alloc();
+}
+
 /// Never freed: OpenSSL's own clean-up at exit may come first.
 const EVP_MD* fetch(const char* name) {
     const EVP_MD* digest = EVP_MD_fetch(nullptr, name, nullptr);
@@ -52,7 +57,7 @@ std::array<unsigned char, kBytes> digest(const EVP_MD* algorithm, std::string_vi
     const bool done = context != nullptr && EVP_DigestInit_ex2(context.get(), algorithm, nullptr) == 1 &&
                       EVP_DigestUpdate(context.get(), message.data(), message.size()) == 1 &&
                       EVP_DigestFinal_ex(context.get(), result.data(), &length) == 1;
-    if (!done) throw std::bad_alloc();  // nothing else can be in its way
+    need(done);
     SPILLWAY_ASSERT(length == kBytes);
     return result;
 }
@@ -74,8 +79,7 @@ public:
         Entry& entry = find(secret);
         entry.used = ++clock_;
         // Without a key: back to the state just after the key.
-        const bool rewound = EVP_MAC_init(entry.context.get(), nullptr, 0, nullptr) == 1;
-        SPILLWAY_ASSERT(rewound);
+        need(EVP_MAC_init(entry.context.get(), nullptr, 0, nullptr) == 1);
         return entry.context.get();
     }
 
@@ -108,7 +112,7 @@ private:
                                      OSSL_PARAM_construct_end()};
         const bool done =
             context != nullptr && EVP_MAC_init(context.get(), bytes_of(secret), secret.size(), params) == 1;
-        SPILLWAY_ASSERT(done);
+        need(done);
         return context;
     }
 
@@ -145,7 +149,8 @@ HmacSha256Hex hmac_sha256(std::string_view secret, std::span<const std::string_v
     std::array<unsigned char, kSha256Bytes> bytes;
     std::size_t length = 0;
     done = done && EVP_MAC_final(context, bytes.data(), &length, bytes.size()) == 1;
-    SPILLWAY_ASSERT(done && length == kSha256Bytes);
+    need(done);
+    SPILLWAY_ASSERT(length == kSha256Bytes);
     HmacSha256Hex hex;
     write_hex(bytes, hex.data());
     return hex;
