@@ -87,6 +87,9 @@ void DeliveryTap::took(std::string_view bytes) {
         while (const auto answer = http_.next()) {
             if (answer->status != 101) continue;
             Peer who = who_();
+            // It may have been cut between the two pieces of its upgrade; messages that were under way still follow.
+            if (who.kind == Peer::Kind::feed && who.channel.empty()) who.channel = joined_;
+            if (who.channel.empty() && who.kind == Peer::Kind::feed) who.kind = Peer::Kind::other;
             if (who.kind == Peer::Kind::feed && caches(who.channel) && found_kept_) expects_kept_.insert(who.channel);
             peer_ = std::move(who);
             frames_.feed(http_.take_rest());

@@ -92,7 +92,10 @@ public:
 
     void took(std::string_view bytes) override;
     /// A join of it took its place when the channel's last event was kept, or none was.
-    void joined(bool found_kept) { found_kept_ = found_kept; }
+    void joined(std::string_view channel, bool found_kept) {
+        joined_ = channel;
+        found_kept_ = found_kept;
+    }
 
 private:
     void understand(std::string_view text);
@@ -103,6 +106,7 @@ private:
     HttpReader http_;
     FrameReader frames_;
     std::set<std::string, std::less<>> expects_kept_;  // channels whose last event comes next, for it alone
+    std::string joined_;                               // the channel of its last join
     bool found_kept_ = false;
 };
 

@@ -76,8 +76,9 @@ std::size_t SimModel::place(const std::string& channel, std::uint64_t number) co
 
 void SimSubscription::confirmed(bool caches) {
     ++confirmations_;
-    sim_check(state != State::in || !expects_kept_ || hasty, "sends the last event before anything else");
+    sim_check(!expects_kept_ || left_before_kept_ || hasty, "sends the last event before anything else");
     expects_kept_ = caches;
+    left_before_kept_ = false;
 }
 
 void SimSubscription::received_kept(std::uint64_t number) {

@@ -114,6 +114,8 @@ public:
     [[nodiscard]] std::size_t confirmations() const { return confirmations_; }
     /// It left before it was confirmed at least once: some joins may have been answered by silence.
     bool hasty = false;
+    /// Asks to leave: a last event that has not come yet may not come any more.
+    void leaves() { left_before_kept_ = expects_kept_; }
     std::size_t deliveries = 0;
     std::size_t told = 0;       // messages that the server said it lost, since the last that arrived
     bool told_exactly = false;  // is it in the channel, and was that confirmed?
@@ -135,6 +137,7 @@ private:
     std::size_t confirmations_ = 0;
     std::size_t next_ = 0;  // the earliest place that may still arrive
     bool expects_kept_ = false;
+    bool left_before_kept_ = false;
     std::set<std::uint64_t> lost_;  // publications
     std::set<std::string> members_;
     std::optional<std::uint64_t> count_;

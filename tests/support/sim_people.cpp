@@ -303,6 +303,7 @@ void SimClient::unsubscribe(const std::string& channel) {
     SimSubscription& subscription = channels_[channel];
     if (subscription.state == SimSubscription::State::asked) subscription.hasty = true;
     subscription.state = SimSubscription::State::leaving;
+    subscription.leaves();
     subscription.told_exactly = false;  // what is lost of that which is under way is not told
     say(R"({"event":"pusher:unsubscribe","data":{"channel":)" + json_string(channel) + "}}");
 }
