@@ -159,6 +159,50 @@ TEST_CASE("A31 who says more than its share is received from again when that has
     world.end();
 }
 
+TEST_CASE("A14 receives are armed while there are buffers for them: when all come and speak at once none finds none") {
+    SimOptions options = calm();
+    options.ring.sq_entries = 256;
+    options.ring.cq_entries = 1024;
+    SimWorld world(options);
+    std::vector<SimPublisher*> people;
+    for (int i = 0; i < 60; ++i) {
+        people.push_back(&world.connect_publisher(0));
+        people.back()->publish(event({"room"}, std::string(1500, 'x')));
+        people.back()->write(kAll);
+    }
+    world.settle();
+    for (const SimPublisher* person : people) CHECK(person->idle());
+    CHECK(world.ring(0).figures().no_buffers == 0);
+    world.end();
+}
+
+TEST_CASE("A31 of receives that ended since much came a few are armed per turn, and each has its turn") {
+    constexpr std::size_t kArmsOfMany = 16;
+    SimOptions options = calm();
+    options.ring.buffers = 1024;
+    options.ring.sq_entries = 256;
+    options.ring.cq_entries = 4096;
+    SimWorld world(options);
+    std::vector<SimPublisher*> floods;
+    for (int i = 0; i < 60; ++i) floods.push_back(&world.connect_publisher(0));
+    world.settle();
+    world.ring(0).faults.recv_ends = 1000;  // as if each piece reached the limit
+    const auto received = [&] { return world.stats(0).bytes_received.value(); };
+    for (SimPublisher* flood : floods) {
+        for (int i = 0; i < 5; ++i) flood->publish(event({"room"}, std::string(1000, 'x')));
+        flood->write(kAll);
+    }
+    run(world, 0, 2);  // those that were armed before
+    for (int i = 0; i < 20; ++i) {
+        const std::uint64_t before = received();
+        run(world, 0);
+        CHECK(received() - before <= 2 * kArmsOfMany * options.ring.buffer_bytes);
+    }
+    world.settle();
+    for (const SimPublisher* flood : floods) CHECK(flood->idle());
+    world.end();
+}
+
 // ---- joining and leaving
 
 TEST_CASE("a join answered after a leave, under a stale nonce, inserts nothing") {
